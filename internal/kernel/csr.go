@@ -1,0 +1,53 @@
+package kernel
+
+// CSRRows sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
+// lo ≤ i < hi. Columns must be valid for x: they are checked where the matrix
+// is built, and once more by the compiler's bounds check.
+func CSRRows(dst, x []float64, rowPtr []int, col []int32, val []float64, lo, hi int) {
+	p := rowPtr[lo]
+	ends := rowPtr[lo+1 : hi+1]
+	out := dst[lo:hi]
+	out = out[:len(ends)]
+	for i, q := range ends {
+		cs := col[p:q]
+		vs := val[p:q:q]
+		vs = vs[:len(cs)]
+		var s0, s1 float64
+		for len(cs) >= 2 && len(vs) >= 2 {
+			s0 += vs[0] * x[cs[0]]
+			s1 += vs[1] * x[cs[1]]
+			cs, vs = cs[2:], vs[2:]
+		}
+		for k, c := range cs {
+			s0 += vs[k] * x[c]
+		}
+		out[i] = s0 + s1
+		p = q
+	}
+}
+
+// CSRRowsWeighted is CSRRows followed by dst[i] *= w[i].
+func CSRRowsWeighted(dst, x []float64, rowPtr []int, col []int32, val, w []float64, lo, hi int) {
+	CSRRows(dst, x, rowPtr, col, val, lo, hi)
+	MulTo(dst[lo:hi], dst[lo:hi], w[lo:hi])
+}
+
+// CSRRowsBlock sets the k columns of rows lo … hi-1 of the row-major panel dst
+// to A·x for the row-major panel x. Each matrix entry is read once for all k.
+func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		out := dst[i*k : i*k+k]
+		clear(out)
+		p, q := rowPtr[i], rowPtr[i+1]
+		cs, vs := col[p:q], val[p:q]
+		vs = vs[:len(cs)]
+		for j, c := range cs {
+			v := vs[j]
+			in := x[int(c)*k : int(c)*k+k]
+			in = in[:len(out)]
+			for l, u := range in {
+				out[l] += v * u
+			}
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package kernel
+
+import "math"
+
+// Dot returns xᵀy.
+func Dot(x, y []float64) float64 {
+	y = y[:len(x)]
+	var s0, s1, s2, s3 float64
+	for len(x) >= 4 && len(y) >= 4 {
+		s0 += x[0] * y[0]
+		s1 += x[1] * y[1]
+		s2 += x[2] * y[2]
+		s3 += x[3] * y[3]
+		x, y = x[4:], y[4:]
+	}
+	for i, v := range x {
+		s0 += v * y[i]
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// Dots3 returns xᵀy, xᵀx and yᵀy in one pass.
+func Dots3(x, y []float64) (xy, xx, yy float64) {
+	y = y[:len(x)]
+	var a0, a1, b0, b1, c0, c1 float64
+	for len(x) >= 2 && len(y) >= 2 {
+		u0, v0, u1, v1 := x[0], y[0], x[1], y[1]
+		a0 += u0 * v0
+		b0 += u0 * u0
+		c0 += v0 * v0
+		a1 += u1 * v1
+		b1 += u1 * u1
+		c1 += v1 * v1
+		x, y = x[2:], y[2:]
+	}
+	for i, u := range x {
+		v := y[i]
+		a0 += u * v
+		b0 += u * u
+		c0 += v * v
+	}
+	return a0 + a1, b0 + b1, c0 + c1
+}
+
+// SumSquaresScaled returns Σ (c·x_i)².
+func SumSquaresScaled(x []float64, c float64) float64 {
+	var s0, s1 float64
+	for len(x) >= 2 {
+		u, v := c*x[0], c*x[1]
+		s0 += u * u
+		s1 += v * v
+		x = x[2:]
+	}
+	for _, v := range x {
+		s0 += (c * v) * (c * v)
+	}
+	return s0 + s1
+}
+
+// MaxAbs returns max |x_i|, or NaN if there is one among them.
+func MaxAbs(x []float64) float64 {
+	m := 0.0
+	for _, v := range x {
+		v = math.Abs(v)
+		if !(v <= m) { // also true for NaN, which then stays: v <= NaN is false
+			if math.IsNaN(v) {
+				return v
+			}
+			m = v
+		}
+	}
+	return m
+}
+
+// Axpy adds a·x to y.
+func Axpy(y []float64, a float64, x []float64) {
+	x = x[:len(y)]
+	for i, v := range x {
+		y[i] += a * v
+	}
+}
+
+// Axpby sets y = a·x + b·y.
+func Axpby(y []float64, a float64, x []float64, b float64) {
+	x = x[:len(y)]
+	for i, v := range x {
+		y[i] = a*v + b*y[i]
+	}
+}
+
+// ScaleTo sets y = a·x.
+func ScaleTo(y []float64, a float64, x []float64) {
+	x = x[:len(y)]
+	for i, v := range x {
+		y[i] = a * v
+	}
+}
+
+// MulTo sets z = x∘y, element by element.
+func MulTo(z, x, y []float64) {
+	x, y = x[:len(z)], y[:len(z)]
+	for i, v := range x {
+		z[i] = v * y[i]
+	}
+}
+
+// SubScaled sets r = c·b − q and returns rᵀr. r may be q.
+func SubScaled(r []float64, c float64, b, q []float64) (rr float64) {
+	b, q = b[:len(r)], q[:len(r)]
+	var s0, s1 float64
+	i := 0
+	for ; i+1 < len(r); i += 2 {
+		u := c*b[i] - q[i]
+		v := c*b[i+1] - q[i+1]
+		r[i], r[i+1] = u, v
+		s0 += u * u
+		s1 += v * v
+	}
+	if i < len(r) {
+		u := c*b[i] - q[i]
+		r[i] = u
+		s0 += u * u
+	}
+	return s0 + s1
+}
+
+// SubAxpyNorm subtracts a·q from r and returns rᵀr.
+func SubAxpyNorm(r []float64, a float64, q []float64) (rr float64) {
+	q = q[:len(r)]
+	var s0, s1, s2, s3 float64
+	for len(r) >= 4 && len(q) >= 4 {
+		v0 := r[0] - a*q[0]
+		v1 := r[1] - a*q[1]
+		v2 := r[2] - a*q[2]
+		v3 := r[3] - a*q[3]
+		r[0], r[1], r[2], r[3] = v0, v1, v2, v3
+		s0 += v0 * v0
+		s1 += v1 * v1
+		s2 += v2 * v2
+		s3 += v3 * v3
+		r, q = r[4:], q[4:]
+	}
+	for i := range r {
+		v := r[i] - a*q[i]
+		r[i] = v
+		s0 += v * v
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// SubAxpyNormDiag subtracts a·q from r and returns rᵀr and rᵀDr with
+// D = diag(d).
+func SubAxpyNormDiag(r []float64, a float64, q, d []float64) (rr, rdr float64) {
+	q, d = q[:len(r)], d[:len(r)]
+	var s0, s1, t0, t1 float64
+	for len(r) >= 2 && len(q) >= 2 && len(d) >= 2 {
+		v0 := r[0] - a*q[0]
+		v1 := r[1] - a*q[1]
+		r[0], r[1] = v0, v1
+		s0 += v0 * v0
+		s1 += v1 * v1
+		t0 += v0 * (d[0] * v0)
+		t1 += v1 * (d[1] * v1)
+		r, q, d = r[2:], q[2:], d[2:]
+	}
+	for i := range r {
+		v := r[i] - a*q[i]
+		r[i] = v
+		s0 += v * v
+		t0 += v * (d[i] * v)
+	}
+	return s0 + s1, t0 + t1
+}
+
+// StepDirection adds a·p to x and then sets p = r + b·p: the update of the
+// iterate of conjugate gradients and that of the next direction in one pass.
+func StepDirection(x, p []float64, a float64, r []float64, b float64) {
+	p, r = p[:len(x)], r[:len(x)]
+	for i, v := range p {
+		x[i] += a * v
+		p[i] = r[i] + b*v
+	}
+}
+
+// StepDirectionDiag is StepDirection with D·r in place of r, D = diag(d).
+func StepDirectionDiag(x, p []float64, a float64, r, d []float64, b float64) {
+	p, r, d = p[:len(x)], r[:len(x)], d[:len(x)]
+	for i, v := range p {
+		x[i] += a * v
+		p[i] = d[i]*r[i] + b*v
+	}
+}

@@ -1,0 +1,31 @@
+// Package krylov solves linear systems A·x = b for operators that are known only
+// by their products.
+//
+// # Honest by construction
+//
+// A solve ends with a [Result] and an error that is nil only if the system was
+// solved. Solved means: the true residual ‖b − A·x‖ was computed anew from x and
+// meets max(RTol·‖b‖, ATol). Whatever else can happen has its own [Status]:
+// negative curvature (with the direction and the value), a preconditioner that
+// is not definite, NaN or Inf and where it came from, stagnation, breakdown,
+// limits, cancellation. x is usable in every case. All tests are relative:
+// scaling A or b by 1e±150 changes nothing but the scale.
+//
+// # Choosing a method
+//
+//	A promises               method     memory beyond x and b
+//	positive definite        [CG]       3 n-vectors, 4 with a preconditioner
+//
+// [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in
+// Result.Method what it used. A method value, such as a CG, owns its workspace:
+// from the second solve of a size on nothing is allocated. It is not for
+// concurrent use; have one per goroutine.
+//
+//	var cg krylov.CG
+//	res, err := cg.Solve(ctx, a, x, b, &krylov.Settings{RTol: 1e-10, Precond: m})
+//
+// # Same bits for any number of workers
+//
+// All loops run on the worker pool of the module in blocks that depend on n
+// only. Results are bit-identical for any Settings.Workers.
+package krylov

@@ -1,0 +1,109 @@
+package krylov
+
+import "math"
+
+// tridiagonal is the symmetric tridiagonal matrix of the Lanczos process behind
+// a Krylov method. Its eigenvalues are the Ritz values.
+type tridiagonal struct {
+	diag, off        []float64
+	lastAlpha        float64 // of CG
+	lastBeta         float64
+	minRitz, maxRitz float64 // over earlier segments of a restarted method
+	earlier          bool
+}
+
+// reset empties the matrix and forgets what was before.
+func (t *tridiagonal) reset() {
+	*t = tridiagonal{diag: t.diag[:0], off: t.off[:0]}
+}
+
+// append adds the coefficients of one CG step,
+//
+//	T_kk = 1/α_k + β_{k-1}/α_{k-1},   T_{k,k+1} = √β_k/α_k
+//
+// where β_k leads to the next direction (Golub & Van Loan, Matrix
+// Computations, 4th ed. 2013, section 11.3).
+func (t *tridiagonal) append(alpha, beta float64) {
+	d := 1 / alpha
+	if n := len(t.diag); n > 0 {
+		d += t.lastBeta / t.lastAlpha
+		t.off = append(t.off, math.Sqrt(max(t.lastBeta, 0))/t.lastAlpha)
+	}
+	t.diag = append(t.diag, d)
+	t.lastAlpha, t.lastBeta = alpha, beta
+}
+
+// restart begins a new segment: the Ritz values of the old one are kept, its
+// coefficients are not.
+func (t *tridiagonal) restart() {
+	t.minRitz, t.maxRitz = t.extremes()
+	t.earlier = len(t.diag) > 0 || t.earlier
+	t.diag, t.off = t.diag[:0], t.off[:0]
+}
+
+// extremes returns the smallest and the largest eigenvalue, by bisection on the
+// number of negative pivots (Sturm sequence; Barth, Martin & Wilkinson, Numer.
+// Math. 9, 1967, doi:10.1007/BF02162154), or zeros if there is none.
+func (t *tridiagonal) extremes() (least, largest float64) {
+	n := len(t.diag)
+	if n == 0 {
+		return t.minRitz, t.maxRitz
+	}
+	lo, hi := math.Inf(1), math.Inf(-1) // Gershgorin
+	for i, d := range t.diag {
+		r := 0.0
+		if i > 0 {
+			r += math.Abs(t.off[i-1])
+		}
+		if i < len(t.off) && i < n-1 {
+			r += math.Abs(t.off[i])
+		}
+		lo, hi = min(lo, d-r), max(hi, d+r)
+	}
+	if math.IsNaN(lo) || math.IsNaN(hi) || math.IsInf(lo, 0) || math.IsInf(hi, 0) {
+		return t.minRitz, t.maxRitz
+	}
+	least = t.bisect(lo, hi, 1)
+	largest = t.bisect(lo, hi, n)
+	if t.earlier {
+		least, largest = min(least, t.minRitz), max(largest, t.maxRitz)
+	}
+	return least, largest
+}
+
+// bisect returns the k-th smallest eigenvalue, k from 1, given bounds of all.
+func (t *tridiagonal) bisect(lo, hi float64, k int) float64 {
+	size := max(math.Abs(lo), math.Abs(hi))
+	for range 120 {
+		mid := lo + (hi-lo)/2
+		if hi-lo <= 0x1p-50*max(math.Abs(mid), 0x1p-60*size) || mid <= lo || mid >= hi {
+			break
+		}
+		if t.below(mid, size) >= k {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return lo + (hi-lo)/2
+}
+
+// below counts the eigenvalues less than v.
+func (t *tridiagonal) below(v, size float64) (count int) {
+	pivot := 1.0
+	for i, d := range t.diag {
+		e := 0.0
+		if i > 0 {
+			e = t.off[i-1]
+		}
+		// e²/pivot in an order that neither overflows nor underflows early.
+		pivot = (d - v) - e*(e/pivot)
+		if pivot == 0 {
+			pivot = -0x1p-100 * size
+		}
+		if pivot < 0 {
+			count++
+		}
+	}
+	return count
+}
