@@ -1,0 +1,130 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// plainResponses is the definition of the convolution.
+func plainResponses(bank [][9]float64, rows [3][]float64) []float64 {
+	m := len(rows[0]) - 2
+	t := make([]float64, max(m, 0)*len(bank))
+	for j := range max(m, 0) {
+		for k, f := range bank {
+			for a := range 3 {
+				for b := range 3 {
+					t[j*len(bank)+k] += f[3*a+b] * rows[2-a][j+2-b]
+				}
+			}
+		}
+	}
+	return t
+}
+
+func near(t *testing.T, what string, got, want []float64) {
+	t.Helper()
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-13*(1+math.Abs(want[i])) {
+			t.Fatalf("%s[%d] = %.17g, want %.17g (of %d)", what, i, got[i], want[i], len(want))
+		}
+	}
+}
+
+func TestDCT3IsOrthonormal(t *testing.T) {
+	bank := DCT3()
+	for i, f := range bank {
+		sum := 0.0
+		for _, v := range f {
+			sum += v
+		}
+		if math.Abs(sum) > 1e-15 {
+			t.Errorf("filter %d is not orthogonal to the constant one: %v", i, sum)
+		}
+		for j, g := range bank {
+			dot, want := Dot(f[:], g[:]), 0.0
+			if i == j {
+				want = 1
+			}
+			if math.Abs(dot-want) > 1e-15 {
+				t.Errorf("filters %d and %d: %v", i, j, dot)
+			}
+		}
+	}
+}
+
+func TestConv3(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 1))
+	random3 := func(n int) (r [3][]float64) {
+		for i := range r {
+			r[i] = random(rng, n)
+		}
+		return r
+	}
+	other := make([][9]float64, 5)
+	for k := range other {
+		for o := range other[k] {
+			other[k][o] = rng.NormFloat64()
+		}
+	}
+	for _, m := range []int{1, 2, 3, 63, 64, 65, 255, 257} {
+		for _, c := range []struct {
+			name      string
+			bank      [][9]float64
+			responses func(t, r0, r1, r2 []float64)
+			adjoint   func(o0, o1, o2, u []float64)
+		}{
+			{"DCT3", DCT3(), DCT3Responses, DCT3Adjoint},
+			{"Conv3 DCT", DCT3(), func(t, r0, r1, r2 []float64) { Conv3Responses(DCT3(), t, r0, r1, r2) }, func(o0, o1, o2, u []float64) { Conv3Adjoint(DCT3(), o0, o1, o2, u) }},
+			{"Conv3 random", other, func(t, r0, r1, r2 []float64) { Conv3Responses(other, t, r0, r1, r2) }, func(o0, o1, o2, u []float64) { Conv3Adjoint(other, o0, o1, o2, u) }},
+		} {
+			k := len(c.bank)
+			rows := random3(m + 2)
+			want := plainResponses(c.bank, rows)
+			got := random(rng, m*k)
+			c.responses(got, rows[0], rows[1], rows[2])
+			near(t, c.name, got, want)
+
+			// The adjoint by its definition: ⟨Fy, u⟩ = ⟨y, Fᵀu⟩ for each unit y,
+			// added to what was there.
+			u := random(rng, m*k)
+			out := random3(m + 2)
+			before := [3][]float64{clone(out[0]), clone(out[1]), clone(out[2])}
+			c.adjoint(out[0], out[1], out[2], u)
+			for r := range 3 {
+				for j := range m + 2 {
+					unit := [3][]float64{make([]float64, m+2), make([]float64, m+2), make([]float64, m+2)}
+					unit[r][j] = 1
+					want := before[r][j] + Dot(plainResponses(c.bank, unit), u)
+					if math.Abs(out[r][j]-want) > 1e-12 {
+						t.Fatalf("%s m=%d: adjoint row %d column %d = %v, want %v", c.name, m, r, j, out[r][j], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkConv3(b *testing.B) {
+	const m = 254
+	rng := rand.New(rand.NewPCG(5, 1))
+	r := [3][]float64{random(rng, m+2), random(rng, m+2), random(rng, m+2)}
+	t := random(rng, m*8)
+	bank := DCT3()
+	for _, c := range []struct {
+		name string
+		run  func()
+	}{
+		{"DCT3Responses", func() { DCT3Responses(t, r[0], r[1], r[2]) }},
+		{"DCT3Adjoint", func() { DCT3Adjoint(r[0], r[1], r[2], t) }},
+		{"Conv3Responses", func() { Conv3Responses(bank, t, r[0], r[1], r[2]) }},
+		{"Conv3Adjoint", func() { Conv3Adjoint(bank, r[0], r[1], r[2], t) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.run()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/m, "ns/position")
+		})
+	}
+}
