@@ -16,11 +16,11 @@ type Auto struct {
 // String implements [Method].
 func (m *Auto) String() string { return "auto" }
 
-var errNoMethod = errors.New("no method for an operator that does not promise to be symmetric positive definite; promise it with hvp.WithStructure, or call CG itself")
+var errNoMethod = errors.New("no method for an operator that does not promise to be symmetric; promise it with hvp.WithStructure, or call CG itself")
 
 // Solve implements [Method].
 func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
-	if a != nil && !hvp.StructureOf(a).Has(hvp.Semidefinite) {
+	if a != nil && !hvp.StructureOf(a).Has(hvp.Symmetric) {
 		res := Result{Method: "auto", Status: InvalidInput, TrueResidual: -1}
 		return res, &Error{Status: InvalidInput, Method: "auto", Residual: -1, Tolerance: -1, Cause: errNoMethod}
 	}

@@ -133,3 +133,16 @@ func MulTo(t Team, z, x, y []float64) {
 func SubScaled(t Team, r []float64, c float64, b, q []float64) float64 {
 	return newOp(opSubScaled, c, 0, b, q, r).run(t, len(r), Combine)
 }
+
+// Sum returns the sum of f(lo, hi) over the blocks of n elements, added as
+// [Combine] does.
+func Sum(t Team, n int, f func(lo, hi int) float64) float64 {
+	part := make([]float64, Blocks(n))
+	t.Run(len(part), TaskFunc(func(c int) { part[c] = f(Block(c, n)) }))
+	return Combine(part)
+}
+
+// For calls f(lo, hi) for the blocks of n elements.
+func For(t Team, n int, f func(lo, hi int)) {
+	t.Run(Blocks(n), TaskFunc(func(c int) { f(Block(c, n)) }))
+}

@@ -1,0 +1,194 @@
+package hypergrad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/parallel"
+	"github.com/hgsolve/hgsolve/krylov"
+	"github.com/hgsolve/hgsolve/precond"
+)
+
+// A PrecondFunc makes a preconditioner for ∂G/∂y. [Jacobi] is one.
+type PrecondFunc func(ctx context.Context, a hvp.Operator) (hvp.Operator, error)
+
+// Jacobi is the PrecondFunc of [precond.Jacobi].
+func Jacobi(_ context.Context, a hvp.Operator) (hvp.Operator, error) {
+	return precond.NewJacobi(a)
+}
+
+// An Estimator computes hypergradients and tangents. The zero value works. It
+// keeps its workspace, and the last adjoint, between calls; it is not for
+// concurrent use.
+type Estimator struct {
+	// Method solves the linear system; nil means [krylov.Auto], which chooses
+	// by the promises of ∂G/∂y.
+	Method krylov.Method
+	// Settings of the linear solve. Precond and Trans in it are set by the
+	// Estimator.
+	Settings krylov.Settings
+	// Precond makes the preconditioner; nil means none. If it reports a
+	// diagonal that is not positive ([precond.NotPositiveError]) the solve goes
+	// on without, and the report says so.
+	Precond PrecondFunc
+
+	auto      krylov.Auto
+	rhs, sol  []float64
+	direction []float64 // scratch of length n_w
+}
+
+// Report says what was computed and how far to trust it.
+type Report struct {
+	// Loss is ℓ(y, w).
+	Loss float64
+	// GradNorm is ‖dL/dw‖ (or the norm of the tangent).
+	GradNorm float64
+	// Stationarity is ‖G(y, w)‖: the theorem holds where it vanishes, and the
+	// error of dL/dw grows with it.
+	Stationarity float64
+	// LossSlope is ‖∂ℓ/∂y‖, the norm of the right-hand side. If it is zero the
+	// solve is skipped and dL/dw = ∂ℓ/∂w exactly.
+	LossSlope float64
+	// Solve is the outcome of the linear solve: method, status, iterations,
+	// products, residuals, curvature.
+	Solve krylov.Result
+	// Precond names the preconditioner, "none" if there is none, and PrecondNote
+	// says why one that was asked for is not used.
+	Precond, PrecondNote string
+	// ResidualEffect estimates the part of the error of dL/dw that the residual
+	// of the linear solve leaves: ‖q‖-scaled by the relative residual,
+	// ‖(∂G/∂w)ᵀq‖·‖r‖/‖∂ℓ/∂y‖. It is an estimate of size, not a bound.
+	ResidualEffect float64
+	// Wall time by phase: derivatives and set-up of the preconditioner, the
+	// linear solve, the mixed product.
+	Setup, Linear, Mixed time.Duration
+}
+
+// errShape reports vectors that do not fit the problem.
+func errShape(what string, got, want int) error {
+	return fmt.Errorf("hypergrad: len(%s) = %d, want %d", what, got, want)
+}
+
+// Gradient sets dst = dL/dw at a y that solves G(y, w) = 0. len(y) = n_y,
+// len(w) = len(dst) = n_w; y and w are not changed. The error is nil only if the
+// linear solve converged; otherwise dst is computed from its best iterate, which
+// is not a hypergradient to rely on.
+func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64) (Report, error) {
+	rep := Report{Precond: "none"}
+	ny, nw := p.Dims()
+	switch {
+	case len(y) != ny:
+		return rep, errShape("y", len(y), ny)
+	case len(w) != nw:
+		return rep, errShape("w", len(w), nw)
+	case len(dst) != nw:
+		return rep, errShape("dst", len(dst), nw)
+	}
+	ctx, team := e.scope(ctx)
+	start := time.Now()
+	e.rhs, e.sol = parallel.Grow(e.rhs, ny), parallel.Grow(e.sol, ny)
+	e.direction = parallel.Grow(e.direction, nw)
+
+	// The residual is only needed for its norm: borrow the place of q.
+	if err := p.Residual(ctx, e.sol, y, w); err != nil {
+		return rep, fmt.Errorf("hypergrad: residual: %w", err)
+	}
+	rep.Stationarity = parallel.Norm(team, e.sol)
+	var err error
+	if rep.Loss, err = p.Loss(ctx, e.rhs, dst, y, w); err != nil {
+		return rep, fmt.Errorf("hypergrad: loss: %w", err)
+	}
+	rep.LossSlope = parallel.Norm(team, e.rhs)
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{{"residual G", rep.Stationarity}, {"loss", rep.Loss}, {"∂ℓ/∂y", rep.LossSlope}, {"∂ℓ/∂w", parallel.Norm(team, dst)}} {
+		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
+			return rep, fmt.Errorf("hypergrad: the %s is or holds NaN or Inf", v.name)
+		}
+	}
+	lin, err := p.Linearize(ctx, y, w)
+	if err != nil {
+		return rep, fmt.Errorf("hypergrad: linearisation: %w", err)
+	}
+	mixed, ok := hvp.Trans(lin.W)
+	if !ok {
+		return rep, fmt.Errorf("hypergrad: ∂G/∂w (a %T) has no transpose product", lin.W)
+	}
+	settings := e.Settings
+	settings.Trans = true
+	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
+		return rep, err
+	}
+	rep.Setup = time.Since(start)
+
+	start = time.Now()
+	var solveErr error
+	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &settings)
+	rep.Linear = time.Since(start)
+
+	start = time.Now()
+	if rep.Solve.Status != krylov.InvalidInput && rep.LossSlope > 0 && ctx.Err() == nil {
+		if err := mixed.ApplyTrans(ctx, e.direction, e.sol); err != nil {
+			return rep, fmt.Errorf("hypergrad: mixed product: %w", err)
+		}
+		if r := rep.Solve.TrueResidual; r >= 0 {
+			rep.ResidualEffect = parallel.Norm(team, e.direction) * r / rep.LossSlope
+		}
+		parallel.Axpy(team, dst, -1, e.direction)
+	}
+	rep.Mixed = time.Since(start)
+	rep.GradNorm = parallel.Norm(team, dst)
+	if solveErr != nil {
+		return rep, fmt.Errorf("hypergrad: adjoint solve: %w", solveErr)
+	}
+	if math.IsNaN(rep.GradNorm) || math.IsInf(rep.GradNorm, 0) {
+		return rep, errors.New("hypergrad: dL/dw holds NaN or Inf")
+	}
+	return rep, nil
+}
+
+// Adjoint returns the q of the last Gradient, of length n_y. It belongs to the
+// Estimator and is valid until its next call.
+func (e *Estimator) Adjoint() []float64 { return e.sol }
+
+// scope returns the context under which callbacks run, and the team.
+func (e *Estimator) scope(ctx context.Context) (context.Context, parallel.Team) {
+	if e.Settings.Workers != 0 {
+		ctx = hvp.WithWorkers(ctx, e.Settings.Workers)
+	}
+	return ctx, parallel.FromContext(ctx)
+}
+
+func (e *Estimator) method() krylov.Method {
+	if e.Method != nil {
+		return e.Method
+	}
+	return &e.auto
+}
+
+// precondition makes the preconditioner for a and notes it in rep.
+func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
+	if e.Precond == nil {
+		return nil
+	}
+	m, err := e.Precond(ctx, a)
+	var notPositive *precond.NotPositiveError
+	switch {
+	case errors.As(err, &notPositive):
+		rep.PrecondNote = err.Error()
+		return nil
+	case err != nil:
+		return fmt.Errorf("hypergrad: preconditioner: %w", err)
+	}
+	s.Precond = m
+	rep.Precond = fmt.Sprintf("%T", m)
+	if named, ok := m.(fmt.Stringer); ok {
+		rep.Precond = named.String()
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+// Package hypergrad differentiates through problems that are solved inside other
+// problems.
+//
+// # The one idea
+//
+// An equation G(y, w) = 0, n_y equations for n_y unknowns, defines y(w). A loss
+// L(w) = ℓ(y(w), w) is to be improved by w. By the implicit function theorem
+//
+//	dL/dw = ∂ℓ/∂w − (∂G/∂w)ᵀ q,   (∂G/∂y)ᵀ q = ∂ℓ/∂y      (adjoint, one linear solve)
+//	(dy/dw)·u = −(∂G/∂y)⁻¹ (∂G/∂w)·u                       (tangent, one linear solve)
+//
+// For y(w) = argmin E(y, w), G = ∂E/∂y, ∂G/∂y is the Hessian and ∂G/∂w the mixed
+// second derivative. Neither is formed: both are operators ([hvp.Operator]), and
+// the linear solve is a Krylov method.
+//
+// # Bringing a problem
+//
+// Implement [Problem], or fill in [Funcs] with closures. The least that it needs
+// is the gradient of the energy and the loss: Hessian products then come from
+// differences of the gradient. With the Hessian product and the mixed product
+// given, nothing is approximated. [CheckGradient] compares the result with
+// finite differences of the re-solved problem.
+//
+// # The steps
+//
+//	var inner hypergrad.Newton
+//	if _, err := inner.Solve(ctx, problem, y, w); err != nil { … }   // y(w)
+//	var est hypergrad.Estimator
+//	report, err := est.Gradient(ctx, problem, y, w, grad)            // dL/dw
+//
+// The error is nil only if the linear solve converged; the [Report] says how far
+// to trust the result. An Estimator and a Newton own their workspaces: reuse
+// them, one per goroutine.
+package hypergrad

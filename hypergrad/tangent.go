@@ -1,0 +1,63 @@
+package hypergrad
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hgsolve/hgsolve/internal/parallel"
+	"github.com/hgsolve/hgsolve/krylov"
+)
+
+// Tangent sets dst = (dy/dw)·u, the change of y along the direction u of w, at a
+// y that solves G(y, w) = 0: one solve with ∂G/∂y. len(y) = len(dst) = n_y,
+// len(w) = len(u) = n_w. The error is nil only if the solve converged.
+func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []float64) (Report, error) {
+	rep := Report{Precond: "none"}
+	ny, nw := p.Dims()
+	switch {
+	case len(y) != ny:
+		return rep, errShape("y", len(y), ny)
+	case len(w) != nw:
+		return rep, errShape("w", len(w), nw)
+	case len(u) != nw:
+		return rep, errShape("u", len(u), nw)
+	case len(dst) != ny:
+		return rep, errShape("dst", len(dst), ny)
+	}
+	ctx, team := e.scope(ctx)
+	start := time.Now()
+	e.rhs = parallel.Grow(e.rhs, ny)
+	if err := p.Residual(ctx, dst, y, w); err != nil {
+		return rep, fmt.Errorf("hypergrad: residual: %w", err)
+	}
+	rep.Stationarity = parallel.Norm(team, dst)
+	lin, err := p.Linearize(ctx, y, w)
+	if err != nil {
+		return rep, fmt.Errorf("hypergrad: linearisation: %w", err)
+	}
+	settings := e.Settings
+	settings.Trans = false
+	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
+		return rep, err
+	}
+	rep.Setup = time.Since(start)
+
+	start = time.Now()
+	if err := lin.W.Apply(ctx, e.rhs, u); err != nil {
+		return rep, fmt.Errorf("hypergrad: mixed product: %w", err)
+	}
+	rep.Mixed = time.Since(start)
+
+	start = time.Now()
+	rep.Solve, err = e.method().Solve(ctx, lin.Y, dst, e.rhs, &settings)
+	if rep.Solve.Status != krylov.InvalidInput {
+		parallel.ScaleTo(team, dst, -1, dst)
+	}
+	rep.Linear = time.Since(start)
+	rep.GradNorm = parallel.Norm(team, dst)
+	if err != nil {
+		return rep, fmt.Errorf("hypergrad: tangent solve: %w", err)
+	}
+	return rep, nil
+}

@@ -1,0 +1,11 @@
+// Package precond holds preconditioners: approximate inverses M ≈ A⁻¹ that
+// Krylov methods apply as z = M·r.
+//
+// Each is an [hvp.Operator] with its transpose and its promises, so it works for
+// adjoint systems and can be composed like any other operator. Set-up errors
+// name what is wrong with the operator: a preconditioner that cannot be built
+// is an error, never a silently weaker one.
+//
+//	m, err := precond.NewJacobi(a)
+//	res, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: m})
+package precond

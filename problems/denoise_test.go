@@ -1,0 +1,318 @@
+package problems_test
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/hypergrad"
+	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/krylov"
+	"github.com/hgsolve/hgsolve/problems"
+)
+
+// picture is a synthetic image with edges, ramps and texture.
+func picture(rows, cols int) []float64 {
+	pix := make([]float64, rows*cols)
+	for i := range rows {
+		for j := range cols {
+			v := 60 + 0.7*float64(j) + 25*math.Sin(0.9*float64(i))*math.Cos(0.4*float64(j))
+			if (i/7+j/5)%2 == 0 {
+				v += 70
+			}
+			pix[i*cols+j] = v
+		}
+	}
+	return pix
+}
+
+func newDenoise(t testing.TB, rows, cols int, s *problems.DenoiseSettings) *problems.Denoise {
+	t.Helper()
+	clean := picture(rows, cols)
+	d, err := problems.NewDenoise(clean, problems.AddNoise(clean, 20, 7), rows, cols, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// plainEnergy is the definition of E, written out.
+func plainEnergy(d *problems.Denoise, s problems.DenoiseSettings, y, w []float64) float64 {
+	rows, cols := d.Size()
+	e := 0.0
+	for i, z := range d.Noisy() {
+		e += 0.5 * (y[i] - z) * (y[i] - z)
+	}
+	bank := kernel.DCT3()
+	if s.LearnFilters {
+		for k := range bank {
+			bank[k] = [9]float64(w[8+9*k:])
+		}
+	}
+	for k, f := range bank {
+		for i := range rows - 2 {
+			for j := range cols - 2 {
+				t := 0.0
+				for a := range 3 {
+					for b := range 3 {
+						t += f[3*a+b] * y[(i+2-a)*cols+j+2-b]
+					}
+				}
+				if s.Potential == problems.Charbonnier {
+					e += math.Exp(w[k]) * (math.Sqrt(t*t+s.Epsilon*s.Epsilon) - s.Epsilon)
+				} else {
+					e += math.Exp(w[k]) * math.Log(1+t*t/2)
+				}
+			}
+		}
+	}
+	return e
+}
+
+// variants are the settings that the tests run over.
+func variants() map[string]problems.DenoiseSettings {
+	return map[string]problems.DenoiseSettings{
+		"charbonnier":         {Epsilon: 1},
+		"charbonnier stored":  {Epsilon: 1, StoreWeights: true},
+		"charbonnier filters": {Epsilon: 2.5, LearnFilters: true},
+		"lorentzian":          {Epsilon: 1, Potential: problems.Lorentzian},
+		"lorentzian filters":  {Epsilon: 1, Potential: problems.Lorentzian, LearnFilters: true},
+	}
+}
+
+// testW is a generic parameter vector: unequal weights, filters off the DCT.
+func testW(d *problems.Denoise, s problems.DenoiseSettings, rng *rand.Rand) []float64 {
+	w := d.Default(0.8)
+	for i := range w {
+		w[i] += 0.1 * rng.NormFloat64()
+	}
+	return w
+}
+
+func TestDenoiseDerivatives(t *testing.T) {
+	ctx := context.Background()
+	for name, s := range variants() {
+		// Sizes with one position, less and more than a tile or a band.
+		for _, size := range [][2]int{{3, 3}, {3, 9}, {11, 4}, {40, 35}, {35, 300}} {
+			rng := rand.New(rand.NewPCG(3, 3))
+			d := newDenoise(t, size[0], size[1], &s)
+			ny, nw := d.Dims()
+			w := testW(d, s, rng)
+			y := slices.Clone(d.Noisy())
+			e, err := d.Energy(ctx, y, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := plainEnergy(d, s, y, w); math.Abs(e-want) > 1e-12*want {
+				t.Errorf("%s %v: energy %v, by the definition %v", name, size, e, want)
+			}
+			g, v, u := make([]float64, ny), make([]float64, ny), make([]float64, nw)
+			for i := range v {
+				v[i] = rng.NormFloat64()
+			}
+			for i := range u {
+				u[i] = rng.NormFloat64()
+			}
+			if err := d.Residual(ctx, g, y, w); err != nil {
+				t.Fatal(err)
+			}
+			// Directional derivatives by central differences.
+			moved := func(p, dir []float64, h float64) []float64 {
+				q := slices.Clone(p)
+				for i := range q {
+					q[i] += h * dir[i]
+				}
+				return q
+			}
+			const h = 1e-4
+			dE := (plainEnergy(d, s, moved(y, v, h), w) - plainEnergy(d, s, moved(y, v, -h), w)) / (2 * h)
+			if got := kernel.Dot(g, v); math.Abs(got-dE) > 1e-6*(1+math.Abs(dE))+1e-10*e {
+				t.Errorf("%s %v: gᵀv = %v, by differences %v", name, size, got, dE)
+			}
+			lin, err := d.Linearize(ctx, y, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A filter meets grey levels of some 200: its steps are smaller.
+			const hw = 2e-7
+			diff := func(y1, w1, y0, w0 []float64, h float64) []float64 {
+				a, b := make([]float64, ny), make([]float64, ny)
+				if err := d.Residual(ctx, a, y1, w1); err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Residual(ctx, b, y0, w0); err != nil {
+					t.Fatal(err)
+				}
+				for i := range a {
+					a[i] = (a[i] - b[i]) / (2 * h)
+				}
+				return a
+			}
+			near := func(what string, got, want []float64) {
+				t.Helper()
+				worst, size2 := 0.0, 0.0
+				for i := range want {
+					worst = max(worst, math.Abs(got[i]-want[i]))
+					size2 = max(size2, math.Abs(want[i]))
+				}
+				if worst > 1e-6*(1+size2) {
+					t.Errorf("%s %v: %s is off by %v of %v", name, size, what, worst, size2)
+				}
+			}
+			hv := make([]float64, ny)
+			if err := lin.Y.Apply(ctx, hv, v); err != nil {
+				t.Fatal(err)
+			}
+			near("Hessian product", hv, diff(moved(y, v, h), w, moved(y, v, -h), w, h))
+			bu := make([]float64, ny)
+			if err := lin.W.Apply(ctx, bu, u); err != nil {
+				t.Fatal(err)
+			}
+			near("mixed product", bu, diff(y, moved(w, u, hw), y, moved(w, u, -hw), hw))
+			// The adjoint identity ⟨Bu, v⟩ = ⟨u, Bᵀv⟩.
+			btv := make([]float64, nw)
+			trans, _ := hvp.Trans(lin.W)
+			if err := trans.ApplyTrans(ctx, btv, v); err != nil {
+				t.Fatal(err)
+			}
+			a, b := kernel.Dot(bu, v), kernel.Dot(u, btv)
+			if math.Abs(a-b) > 1e-12*(math.Abs(a)+1)*math.Sqrt(float64(ny)) {
+				t.Errorf("%s %v: ⟨Bu,v⟩ = %v, ⟨u,Bᵀv⟩ = %v", name, size, a, b)
+			}
+			dg := make([]float64, ny)
+			hd, _ := hvp.Diag(lin.Y)
+			if err := hd.Diag(dg); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				i := rng.IntN(ny)
+				unit, col := make([]float64, ny), make([]float64, ny)
+				unit[i] = 1
+				if err := lin.Y.Apply(ctx, col, unit); err != nil {
+					t.Fatal(err)
+				}
+				if math.Abs(dg[i]-col[i]) > 1e-12*(1+math.Abs(col[i])) {
+					t.Errorf("%s %v: diagonal %d is %v, eᵀHe = %v", name, size, i, dg[i], col[i])
+				}
+			}
+			// Row ranges and any number of workers give the same bits.
+			rows, _ := hvp.Rows(lin.Y)
+			part := make([]float64, ny)
+			for lo := 0; lo < ny; {
+				hi := min(ny, lo+1+rng.IntN(ny))
+				rows.ApplyRows(part, v, lo, hi)
+				lo = hi
+			}
+			if !slices.Equal(part, hv) {
+				t.Errorf("%s %v: row ranges differ from the whole", name, size)
+			}
+			for _, workers := range []int{1, 2, 3, 7} {
+				c := hvp.WithWorkers(ctx, workers)
+				if err := lin.Y.Apply(c, part, v); err != nil || !slices.Equal(part, hv) {
+					t.Errorf("%s %v: %d workers change the Hessian product", name, size, workers)
+				}
+				again := make([]float64, nw)
+				if err := trans.ApplyTrans(c, again, v); err != nil || !slices.Equal(again, btv) {
+					t.Errorf("%s %v: %d workers change the mixed product", name, size, workers)
+				}
+				if e2, _ := d.Energy(c, y, w); e2 != e {
+					t.Errorf("%s %v: %d workers change the energy", name, size, workers)
+				}
+			}
+		}
+	}
+}
+
+// TestDenoiseGradient compares dL/dw with central differences of the re-solved
+// problem, to 1e-6.
+func TestDenoiseGradient(t *testing.T) {
+	ctx := context.Background()
+	for name, s := range variants() {
+		rng := rand.New(rand.NewPCG(5, 5))
+		d := newDenoise(t, 24, 21, &s)
+		ny, nw := d.Dims()
+		w := testW(d, s, rng)
+		inner := &hypergrad.Newton{RTol: 1e-12, Precond: hypergrad.Jacobi}
+		y := slices.Clone(d.Noisy())
+		res, err := inner.Solve(ctx, d, y, w)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		inner.RTol, inner.ATol = 0, res.Tolerance
+		est := &hypergrad.Estimator{Precond: hypergrad.Jacobi, Settings: krylov.Settings{RTol: 1e-12}}
+		grad := make([]float64, nw)
+		if _, err := est.Gradient(ctx, d, y, w, grad); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		h := 0.0
+		if s.LearnFilters {
+			h = 2e-5 // a filter meets grey levels of some 200
+		}
+		for k := range 4 {
+			u := make([]float64, nw)
+			u[k] = 1
+			if k == 3 {
+				for i := range u {
+					u[i] = rng.NormFloat64()
+				}
+			}
+			diff, err := hypergrad.CheckGradient(ctx, d, inner, y, w, grad, u, h)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if diff.Error() > 1e-6 {
+				t.Errorf("%s, direction %d: hypergradient %v, by differences %v ± %.1g: error %.2g", name, k, diff.Predicted, diff.Measured, diff.Uncertainty, diff.Error())
+			}
+		}
+		// The tangent and the adjoint are each other's transpose:
+		// ∂ℓ/∂yᵀ (dy/dw u) = (dL/dw)ᵀ u, for ℓ without w.
+		u, dy, slope := make([]float64, nw), make([]float64, ny), make([]float64, ny)
+		for i := range u {
+			u[i] = rng.NormFloat64()
+		}
+		if _, err := est.Tangent(ctx, d, y, w, u, dy); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Loss(ctx, slope, nil, y, w); err != nil {
+			t.Fatal(err)
+		}
+		a, b := kernel.Dot(slope, dy), kernel.Dot(grad, u)
+		if math.Abs(a-b) > 1e-10*(math.Abs(a)+math.Abs(b)) {
+			t.Errorf("%s: tangent gives %v, adjoint %v", name, a, b)
+		}
+	}
+}
+
+func TestDenoiseBadInput(t *testing.T) {
+	ok := picture(4, 4)
+	nan := slices.Clone(ok)
+	nan[5] = math.NaN()
+	for what, f := range map[string]func() error{
+		"too small":  func() error { _, err := problems.NewDenoise(ok[:8], ok[:8], 2, 4, nil); return err },
+		"wrong size": func() error { _, err := problems.NewDenoise(ok, ok[:15], 4, 4, nil); return err },
+		"NaN":        func() error { _, err := problems.NewDenoise(ok, nan, 4, 4, nil); return err },
+		"bad epsilon": func() error {
+			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{Epsilon: -1})
+			return err
+		},
+		"short w": func() error {
+			d, err := problems.NewDenoise(ok, ok, 4, 4, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = d.Energy(context.Background(), ok, make([]float64, 7))
+			return err
+		},
+		"huge w": func() error {
+			d, _ := problems.NewDenoise(ok, ok, 4, 4, nil)
+			return d.Residual(context.Background(), make([]float64, 16), ok, d.Default(1000))
+		},
+	} {
+		if f() == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}
