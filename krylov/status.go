@@ -79,7 +79,7 @@ func (s Status) String() string {
 }
 
 // Error implements error.
-func (s Status) Error() string { return "krylov: " + s.String() }
+func (s Status) Error() string { return s.String() }
 
 // Success reports whether x solves the problem that was posed.
 func (s Status) Success() bool { return s == Converged || s == LeastSquares }
