@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/hypergrad"
+	"github.com/hgsolve/hgsolve/krylov"
+)
+
+const gradIntro = `hgbench grad computes the hypergradient dL/dw of a problem: the inner problem is
+solved to a relative gradient of -inner-rtol, then one adjoint system to -rtol.
+
+	hgbench grad -problem logistic -train FILE -val FILE [flags]
+	hgbench grad -problem denoise [flags]
+
+w is on the natural-log scale. Text goes to standard output, or JSON with -json -.
+Files are written only if the result converged; the JSON report always is.
+
+Flags:
+
+`
+
+// gradOptions are the flags of hgbench grad.
+type gradOptions struct {
+	problem string
+	w       string
+
+	train, val string
+	perFeature bool
+
+	image, noisy, potential, picture string
+	size                             int
+	noise                            float64
+	seed                             uint64
+	filters, storeWeights            bool
+
+	rtol, innerRTol    float64
+	precond            string
+	workers            int
+	json, out, saveDir string
+	quiet              bool
+}
+
+func (o *gradOptions) parse(stdout io.Writer, args []string) error {
+	fs := newFlags("grad")
+	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: denoise or logistic")
+	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 0.7 for denoise)")
+	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
+	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
+	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
+	fs.StringVar(&o.image, "image", "", "denoise: clean image, a .png or .npy `file` in grey levels 0…255 (default: an embedded photograph)")
+	fs.StringVar(&o.noisy, "noisy", "", "denoise: noisy image, a .png or .npy `file` (default: noise is added to the clean one)")
+	fs.IntVar(&o.size, "size", 0, "denoise: `N` for an N×N image, cropped or tiled by reflection (default: as it is)")
+	fs.Float64Var(&o.noise, "noise", 20, "denoise: standard deviation of the noise in grey levels")
+	fs.Uint64Var(&o.seed, "seed", 1, "denoise: seed of the noise")
+	fs.StringVar(&o.potential, "potential", "charbonnier", "denoise: `name` of the potential: charbonnier or lorentzian")
+	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
+	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
+	fs.StringVar(&o.picture, "picture", "", "denoise: write clean, noisy and denoised image side by side to a .png `file`")
+	fs.Float64Var(&o.rtol, "rtol", krylov.DefaultRTol, "relative residual of the adjoint system")
+	fs.Float64Var(&o.innerRTol, "inner-rtol", 1e-10, "gradient of the inner problem, relative to that at the start")
+	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: jacobi or none")
+	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores); it does not change the result")
+	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`, - for standard output")
+	fs.StringVar(&o.out, "out", "", "write dL/dw to a .npy `file`")
+	fs.StringVar(&o.saveDir, "save", "", "write y.npy, q.npy (the adjoint) and grad.npy to a `directory`")
+	fs.BoolVar(&o.quiet, "quiet", false, "no progress and no warnings")
+	if err := parse(fs, stdout, gradIntro, args); err != nil {
+		return err
+	}
+	return o.check()
+}
+
+// check refuses what cannot work before anything is computed.
+func (o *gradOptions) check() error {
+	switch {
+	case o.problem != "denoise" && o.problem != "logistic":
+		return usagef("no problem %q; there are denoise and logistic", o.problem)
+	case o.problem == "logistic" && (o.train == "" || o.val == ""):
+		return usagef("-problem logistic needs -train and -val")
+	case o.problem == "logistic" && (o.image != "" || o.noisy != "" || o.picture != "" || o.size != 0 || o.filters):
+		return usagef("-image, -noisy, -picture, -size and -filters belong to -problem denoise")
+	case o.problem == "denoise" && (o.train != "" || o.val != "" || o.perFeature):
+		return usagef("-train, -val and -per-feature belong to -problem logistic")
+	case o.precond != "jacobi" && o.precond != "none":
+		return usagef("no preconditioner %q; there are jacobi and none", o.precond)
+	case !(o.rtol > 0 && o.rtol < 1) || !(o.innerRTol > 0 && o.innerRTol < 1):
+		return usagef("-rtol %v and -inner-rtol %v must be between 0 and 1", o.rtol, o.innerRTol)
+	case o.workers < 0:
+		return usagef("-workers %d is negative", o.workers)
+	case o.size < 0 || o.size > 0 && o.size < 3 || o.size > 1<<16:
+		return usagef("-size %d must be 3 … 65536", o.size)
+	case !(o.noise >= 0 && o.noise <= 1e6):
+		return usagef("-noise %v must be 0 … 1e6", o.noise)
+	}
+	for flag, path := range map[string]string{"-json": o.json, "-out": o.out, "-picture": o.picture} {
+		if path == "" || path == "-" && flag == "-json" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s %s: there is no directory %s", flag, path, filepath.Dir(path))
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return fmt.Errorf("%s %s is a directory", flag, path)
+		}
+	}
+	if info, err := os.Stat(o.saveDir); o.saveDir != "" && err == nil && !info.IsDir() {
+		return fmt.Errorf("-save %s is not a directory", o.saveDir)
+	}
+	return nil
+}
+
+// runGrad is the command hgbench grad.
+func runGrad(ctx context.Context, stdout, stderr io.Writer, args []string) error {
+	var o gradOptions
+	if err := o.parse(stdout, args); err != nil {
+		return err
+	}
+	begin := time.Now()
+	prog := newProgress(stderr, o.quiet)
+	defer prog.end()
+	job, err := o.load(prog)
+	if err != nil {
+		return err
+	}
+	if o.workers > 0 {
+		ctx = hvp.WithWorkers(ctx, o.workers)
+	}
+	rep := newGradReport(&o, job)
+	solveErr := job.solve(ctx, &o, prog, rep)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	rep.Seconds.Total = time.Since(begin).Seconds()
+	prog.end()
+	if err := job.writeFiles(&o, rep, solveErr == nil); err != nil {
+		return err
+	}
+	if o.json != "-" {
+		rep.print(stdout, job)
+	} else if err := rep.writeJSON(stdout); err != nil {
+		return err
+	}
+	return solveErr
+}
+
+// gradJob is a problem with its data and, later, its solution.
+type gradJob struct {
+	name, title string
+	problem     hypergrad.Problem
+	w, y        []float64 // y: start, then solution
+	q, grad     []float64
+	describe    [][2]string // more lines for the report
+	picture     func(y []float64) (pix []float64, rows, cols int)
+}
+
+// solve runs the inner solve and the adjoint.
+func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep *gradReport) error {
+	var makePrecond hypergrad.PrecondFunc
+	if o.precond == "jacobi" {
+		makePrecond = hypergrad.Jacobi
+	}
+	begin := time.Now()
+	prog.phase("%s: solving the inner problem", j.title)
+	inner := hypergrad.Newton{RTol: o.innerRTol, Precond: makePrecond, Monitor: func(p hypergrad.InnerProgress) {
+		prog.update("%s: inner step %d, gradient %.2e → %.1e, %d products", j.title, p.Iteration, p.GradNorm, p.Tolerance, p.Products)
+	}}
+	res, err := inner.Solve(ctx, j.problem, j.y, j.w)
+	rep.Inner = innerReport{res.Iterations, res.Products, res.GradNorm, res.StartNorm, res.NegativeCurvature}
+	rep.Seconds.Inner = time.Since(begin).Seconds()
+	if err != nil {
+		return err
+	}
+	inner = hypergrad.Newton{} // its workspace is not needed any more
+	runtime.GC()
+
+	begin = time.Now()
+	prog.phase("%s: inner problem solved in %d steps and %d products; adjoint system", j.title, res.Iterations, res.Products)
+	est := hypergrad.Estimator{Precond: makePrecond, Settings: krylov.Settings{RTol: o.rtol, Monitor: func(p krylov.Progress) error {
+		prog.update("%s: adjoint iteration %d, residual %.2e → %.1e", j.title, p.Iteration, p.Residual, p.Tolerance)
+		return nil
+	}}}
+	_, nw := j.problem.Dims()
+	j.grad = make([]float64, nw)
+	r, err := est.Gradient(ctx, j.problem, j.y, j.w, j.grad)
+	j.q = est.Adjoint()
+	rep.set(&r, j.grad, err == nil)
+	rep.Seconds.Adjoint = time.Since(begin).Seconds()
+	return err
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/hgsolve/hgsolve/internal/formats"
+	"github.com/hgsolve/hgsolve/problems"
+)
+
+// load reads the data and makes the problem.
+func (o *gradOptions) load(prog *progress) (*gradJob, error) {
+	if o.problem == "logistic" {
+		return o.loadLogistic(prog)
+	}
+	return o.loadDenoise()
+}
+
+func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
+	prog.phase("reading %s and %s", o.train, o.val)
+	p, info, err := problems.ReadLogistic(o.train, o.val, o.perFeature)
+	if err != nil {
+		return nil, err
+	}
+	if info.SkippedEntries > 0 {
+		prog.warn("%s: %d values of features beyond the %d of %s carry no weight and are skipped", o.val, info.SkippedEntries, info.Features, o.train)
+	}
+	ny, nw := p.Dims()
+	w, err := readW(o.w, 0, nw)
+	if err != nil {
+		return nil, err
+	}
+	return &gradJob{
+		name: "logistic", title: fmt.Sprintf("logistic %d×%d", info.Train, ny), problem: p, w: w, y: make([]float64, ny),
+		describe: [][2]string{
+			{"training", fmt.Sprintf("%s: %d examples, %d features, %d nonzeros", o.train, info.Train, info.Features, info.Entries)},
+			{"held-out", fmt.Sprintf("%s: %d examples", o.val, info.Held)},
+			{"labels", fmt.Sprintf("%g → −1, %g → +1", info.Negative, info.Positive)},
+		},
+	}, nil
+}
+
+func (o *gradOptions) loadDenoise() (*gradJob, error) {
+	potential, err := problems.ParsePotential(o.potential)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	source := `"Seeding" by Clements Engelhardt (CC0), embedded`
+	clean := &formats.Image{}
+	if o.image == "" {
+		clean.Pix, clean.Rows, clean.Cols = problems.Photograph()
+	} else {
+		source = o.image
+		if clean, err = formats.ReadImage(o.image); err != nil {
+			return nil, err
+		}
+	}
+	rows, cols := clean.Rows, clean.Cols
+	if o.size > 0 {
+		clean.Pix = problems.Resize(clean.Pix, rows, cols, o.size, o.size)
+		rows, cols = o.size, o.size
+	}
+	noise := fmt.Sprintf("σ = %g grey levels, seed %d", o.noise, o.seed)
+	var noisy []float64
+	if o.noisy == "" {
+		noisy = problems.AddNoise(clean.Pix, o.noise, o.seed)
+	} else {
+		im, err := formats.ReadImage(o.noisy)
+		if err != nil {
+			return nil, err
+		}
+		if im.Rows != rows || im.Cols != cols {
+			return nil, fmt.Errorf("%s: %d×%d pixels, the clean image has %d×%d", o.noisy, im.Rows, im.Cols, rows, cols)
+		}
+		noisy, noise = im.Pix, o.noisy
+	}
+	p, err := problems.NewDenoise(clean.Pix, noisy, rows, cols, &problems.DenoiseSettings{Potential: potential, LearnFilters: o.filters, StoreWeights: o.storeWeights})
+	if err != nil {
+		return nil, err
+	}
+	_, nw := p.Dims()
+	w := p.Default(defaultLogWeight)
+	if o.w != "" {
+		if v, err := strconv.ParseFloat(o.w, 64); err == nil {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, usagef("-w %s is not a finite number", o.w)
+			}
+			w = p.Default(v) // the log-weights; the filters are what they are
+		} else if w, err = readW(o.w, 0, nw); err != nil {
+			return nil, err
+		}
+	}
+	y := make([]float64, rows*cols)
+	copy(y, noisy)
+	return &gradJob{
+		name: "denoise", title: fmt.Sprintf("denoise %d×%d", rows, cols), problem: p, w: w, y: y,
+		describe: [][2]string{
+			{"image", fmt.Sprintf("%s, %d×%d pixels", source, rows, cols)},
+			{"noise", noise},
+			{"potential", potential.String()},
+		},
+		picture: func(y []float64) (pix []float64, pr, pc int) {
+			const gap = 8
+			pc = 3*cols + 2*gap
+			pix = make([]float64, rows*pc)
+			for i := range pix {
+				pix[i] = 255
+			}
+			for k, im := range [][]float64{clean.Pix, noisy, y} {
+				for i := range rows {
+					copy(pix[i*pc+k*(cols+gap):][:cols], im[i*cols:])
+				}
+			}
+			return pix, rows, pc
+		},
+	}, nil
+}
+
+// defaultLogWeight is close to the best one for the embedded photograph at the
+// default noise, when all weights are equal.
+const defaultLogWeight = 0.7
+
+// readW returns n parameters: text as a number for all of them, or the contents
+// of the .npy file of that name; fallback if text is empty.
+func readW(text string, fallback float64, n int) ([]float64, error) {
+	value := fallback
+	if text != "" {
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return readWFile(text, n)
+		}
+		value = v
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return nil, usagef("-w %s is not a finite number", text)
+	}
+	w := make([]float64, n)
+	for i := range w {
+		w[i] = value
+	}
+	return w, nil
+}
+
+func readWFile(path string, n int) ([]float64, error) {
+	if !strings.HasSuffix(path, ".npy") {
+		return nil, usagef("-w %s is neither a number nor a .npy file", path)
+	}
+	w, _, err := formats.ReadNpy(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(w) != n {
+		return nil, fmt.Errorf("%s: %d values, the problem has %d parameters", path, len(w), n)
+	}
+	for i, v := range w {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("%s: value %d is %v", path, i, v)
+		}
+	}
+	return w, nil
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/hgsolve/hgsolve/hypergrad"
+	"github.com/hgsolve/hgsolve/internal/formats"
+)
+
+// inlineGrad is the largest n_w whose gradient stands in the JSON itself.
+const inlineGrad = 1000
+
+// gradReport is the JSON report of hgbench grad. Scripts rely on its names.
+type gradReport struct {
+	Problem   string `json:"problem"`
+	NY        int    `json:"n_y"`
+	NW        int    `json:"n_w"`
+	Converged bool   `json:"converged"`
+	Loss      number `json:"loss"`
+	GradNorm  number `json:"grad_norm"`
+	// Grad is the gradient, or the path of the .npy file that holds it, or
+	// null when there is none to rely on.
+	Grad    any         `json:"grad"`
+	Inner   innerReport `json:"inner"`
+	Solve   solveReport `json:"solve"`
+	Seconds struct {
+		Inner   float64 `json:"inner"`
+		Adjoint float64 `json:"adjoint"`
+		Total   float64 `json:"total"`
+	} `json:"seconds"`
+	Workers int    `json:"workers"`
+	Go      string `json:"go"`
+	Version string `json:"version"`
+}
+
+type innerReport struct {
+	Iterations        int     `json:"iterations"`
+	HVPs              int     `json:"hvps"`
+	GradNorm          float64 `json:"grad_norm"`
+	StartNorm         float64 `json:"start_norm"`
+	NegativeCurvature int     `json:"negative_curvature"`
+}
+
+type solveReport struct {
+	Method       string  `json:"method"`
+	Precond      string  `json:"precond"`
+	PrecondNote  string  `json:"precond_note,omitempty"`
+	Status       string  `json:"status"`
+	Iterations   int     `json:"iterations"`
+	HVPs         int     `json:"hvps"`
+	RHSNorm      float64 `json:"rhs_norm"`
+	Residual     float64 `json:"residual"`
+	TrueResidual float64 `json:"true_residual"`
+	Curvature    float64 `json:"curvature,omitempty"`
+	CondEstimate number  `json:"cond_estimate"`
+	// GradError estimates the error of dL/dw that the residual leaves.
+	GradError number `json:"grad_error_estimate"`
+}
+
+// number is a float64 that JSON can hold: NaN and Inf become null.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+func newGradReport(o *gradOptions, j *gradJob) *gradReport {
+	ny, nw := j.problem.Dims()
+	r := &gradReport{Problem: j.name, NY: ny, NW: nw, Loss: number(math.NaN()), GradNorm: number(math.NaN()),
+		Workers: o.workers, Go: runtime.Version(), Version: version()}
+	r.Solve.Status = "NotSolved"
+	if r.Workers == 0 {
+		r.Workers = runtime.GOMAXPROCS(0)
+	}
+	return r
+}
+
+// set copies the outcome of the adjoint.
+func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
+	r.Converged = converged
+	r.Loss = number(h.Loss)
+	s := &h.Solve
+	r.Solve = solveReport{Method: s.Method, Precond: h.Precond, PrecondNote: h.PrecondNote, Status: s.Status.String(), Iterations: s.Iterations, HVPs: s.Products,
+		RHSNorm: s.RHSNorm, Residual: s.Residual, TrueResidual: s.TrueResidual, Curvature: s.Curvature,
+		CondEstimate: number(s.Condition()), GradError: number(h.ResidualEffect)}
+	if s.Path != "" {
+		r.Solve.Method = s.Path
+	}
+	if converged {
+		r.GradNorm = number(h.GradNorm)
+		if len(grad) <= inlineGrad {
+			r.Grad = grad
+		}
+	}
+}
+
+func (r *gradReport) writeJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
+}
+
+// writeFiles writes what was asked for; the results only if they converged.
+func (j *gradJob) writeFiles(o *gradOptions, r *gradReport, converged bool) error {
+	if converged {
+		if r.NW > inlineGrad {
+			path := o.out
+			switch {
+			case path != "":
+			case o.saveDir != "":
+				path = filepath.Join(o.saveDir, "grad.npy")
+			case o.json != "" && o.json != "-":
+				path = strings.TrimSuffix(o.json, ".json") + ".grad.npy"
+				if err := formats.WriteNpy(path, j.grad); err != nil {
+					return err
+				}
+			}
+			if path != "" {
+				r.Grad = path
+			}
+		}
+		if o.out != "" {
+			if err := formats.WriteNpy(o.out, j.grad); err != nil {
+				return err
+			}
+		}
+		if err := j.save(o.saveDir); err != nil {
+			return err
+		}
+		if o.picture != "" {
+			pix, rows, cols := j.picture(j.y)
+			err := formats.WriteFile(o.picture, func(w io.Writer) error {
+				return formats.EncodePNG(w, &formats.Image{Rows: rows, Cols: cols, Pix: pix})
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if o.json != "" && o.json != "-" {
+		return formats.WriteFile(o.json, r.writeJSON)
+	}
+	return nil
+}
+
+// save writes y, q and the gradient, and for denoise the images, to dir.
+func (j *gradJob) save(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	files := map[string][]float64{"y.npy": j.y, "q.npy": j.q, "grad.npy": j.grad, "w.npy": j.w}
+	var shape []int
+	if d, ok := j.problem.(interface {
+		Size() (rows, cols int)
+		Clean() []float64
+		Noisy() []float64
+	}); ok {
+		rows, cols := d.Size()
+		shape = []int{rows, cols}
+		files["clean.npy"], files["noisy.npy"] = d.Clean(), d.Noisy()
+	}
+	var errs []error
+	for name, data := range files {
+		s := []int{len(data)}
+		if shape != nil && (name == "clean.npy" || name == "noisy.npy") {
+			s = shape
+		}
+		errs = append(errs, formats.WriteNpy(filepath.Join(dir, name), data, s...))
+	}
+	return errors.Join(errs...)
+}
+
+// print writes the report as aligned text.
+func (r *gradReport) print(w io.Writer, j *gradJob) {
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("problem", "%s, n_y = %d, n_w = %d", r.Problem, r.NY, r.NW)
+	for _, d := range j.describe {
+		line(d[0], "%s", d[1])
+	}
+	line("inner", "‖∂E/∂y‖ %.2e → %.2e in %d Newton steps, %d Hessian products, %.2f s", r.Inner.StartNorm, r.Inner.GradNorm, r.Inner.Iterations, r.Inner.HVPs, r.Seconds.Inner)
+	if n := r.Inner.NegativeCurvature; n > 0 {
+		line("", "negative curvature met in %d steps: the energy is not convex there", n)
+	}
+	s := &r.Solve
+	if s.Status != "NotSolved" {
+		line("adjoint", "%s + %s: %s in %d iterations, true residual %.2e of %.2e, %.2f s", s.Method, s.Precond, s.Status, s.Iterations, s.TrueResidual, s.RHSNorm, r.Seconds.Adjoint)
+		if s.PrecondNote != "" {
+			line("", "%s", s.PrecondNote)
+		}
+		if c := float64(s.CondEstimate); c > 0 {
+			line("condition", "at least %.3g (preconditioned)", c)
+		}
+	}
+	if !r.Converged {
+		line("dL/dw", "not known: see the error")
+		return
+	}
+	line("loss", "%.12g", float64(r.Loss))
+	line("‖dL/dw‖", "%.12g, of which the residual leaves about %.1e unknown", float64(r.GradNorm), float64(s.GradError))
+	for i, g := range j.grad {
+		if i == 10 {
+			line("", "… %d more; -out writes all", len(j.grad)-i)
+			break
+		}
+		line(fmt.Sprintf("dL/dw[%d]", i), "% .12g", g)
+	}
+	line("total", "%.2f s on %d workers", r.Seconds.Total, r.Workers)
+}

@@ -1,0 +1,177 @@
+// Command hgbench computes hypergradients and measures how they scale.
+//
+//	hgbench                 the main job on an embedded photograph: no flags, no files
+//	hgbench grad [flags]    a hypergradient of a problem of your choice
+//	hgbench help [command]
+//
+// Data goes to standard output, progress to standard error. Exit status: 0 only
+// if the result converged, 1 if not or on bad input, 2 on wrong usage, 130 on
+// interrupt.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Stdout, os.Stderr, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// command is one subcommand. run parses args with its own flag set.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, stdout, stderr io.Writer, args []string) error
+}
+
+var commands = []command{
+	{"grad", "compute a hypergradient", runGrad},
+}
+
+// usageError is a mistake in how the command was called: exit status 2.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// run is the command as a function: it returns the exit status.
+func run(ctx context.Context, stdout, stderr io.Writer, args []string) int {
+	name := "grad"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	} else if len(args) > 0 {
+		switch strings.TrimLeft(args[0], "-") {
+		case "h", "help":
+			name, args = "help", nil
+		case "version":
+			name, args = "version", nil
+		default:
+			fmt.Fprintf(stderr, "hgbench: flags come after a command, as in hgbench grad %s; see hgbench help\n", args[0])
+			return 2
+		}
+	}
+	var err error
+	switch name {
+	case "help":
+		err = help(stdout, args)
+	case "version":
+		fmt.Fprintln(stdout, "hgbench", version())
+	default:
+		err = usagef("no command %q; see hgbench help", name)
+		for _, c := range commands {
+			if c.name == name {
+				err = c.run(ctx, stdout, stderr, args)
+			}
+		}
+	}
+	return exitStatus(ctx, stderr, name, err)
+}
+
+func exitStatus(ctx context.Context, stderr io.Writer, name string, err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case ctx.Err() != nil:
+		fmt.Fprintf(stderr, "hgbench %s: interrupted\n", name)
+		return 130
+	}
+	fmt.Fprintf(stderr, "hgbench %s: %s\n", name, oneLine(err))
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// oneLine returns the error text without line breaks.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+}
+
+// version returns the version of the module from the build information.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v += "+" + s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return v
+}
+
+func help(stdout io.Writer, args []string) error {
+	if len(args) > 0 {
+		for _, c := range commands {
+			if c.name == args[0] {
+				return c.run(context.Background(), stdout, stdout, []string{"-h"})
+			}
+		}
+		return usagef("no command %q; see hgbench help", args[0])
+	}
+	fmt.Fprint(stdout, `hgbench computes hypergradients and measures how they scale.
+
+Usage:
+
+	hgbench                   the main job on an embedded photograph
+	hgbench COMMAND [flags]   see hgbench help COMMAND
+
+Commands:
+
+`)
+	for _, c := range commands {
+		fmt.Fprintf(stdout, "\t%-10s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(stdout, `	help       this text, or that of a command
+	version    the version, also as hgbench -version
+
+Data goes to standard output, progress to standard error. Exit status: 0 only if
+the result converged, 1 if not or on bad input, 2 on wrong usage, 130 on interrupt.
+`)
+	return nil
+}
+
+// newFlags returns a flag set that reports errors instead of printing them, and
+// prints its help on stdout.
+func newFlags(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	return fs
+}
+
+// parse parses args, prints help if it was asked for, and refuses arguments
+// that are not flags.
+func parse(fs *flag.FlagSet, stdout io.Writer, intro string, args []string) error {
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, intro)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return err
+	case err != nil:
+		return usagef("%v; see hgbench help %s", err, fs.Name())
+	case fs.NArg() > 0:
+		return usagef("unexpected argument %q; see hgbench help %s", fs.Arg(0), fs.Name())
+	}
+	return nil
+}
