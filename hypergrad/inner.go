@@ -37,6 +37,10 @@ type Newton struct {
 	// MaxCG limits the CG iterations of one step; zero means 2000. A truncated
 	// solve still gives a descent direction.
 	MaxCG int
+	// Polish takes one more step when the tolerance is met. Convergence is
+	// quadratic there, so that it makes y about as accurate as float64 allows; a
+	// step that does not lower ‖G‖ is not taken.
+	Polish bool
 	// Precond makes the preconditioner at each step; nil means none. Where it
 	// reports a diagonal that is not positive, the step goes without.
 	Precond PrecondFunc
@@ -83,8 +87,8 @@ func (e *NotStationaryError) Error() string {
 	return fmt.Sprintf("hypergrad: inner problem not stationary after %d steps: ‖G‖ = %.3g, asked for %.3g: %s", e.Iterations, e.GradNorm, e.Tolerance, e.Reason)
 }
 
-// searchReach is how far below the tolerance a linear solve aims at most.
-const searchReach = 0.3
+// reach is how far below the tolerance a linear solve aims at most.
+const reach = 0.3
 
 // Solve finds y with G(y, w) = 0, starting from the y given and overwriting it.
 // If eq is an [Energy] the energy never grows from step to step (up to rounding
@@ -150,7 +154,7 @@ func (it *newtonStep) run() error {
 			res.Energy = math.NaN()
 		}
 		if norm <= res.Tolerance {
-			return nil
+			return it.polish(norm)
 		}
 		if res.Iterations >= maxIter {
 			return it.fail("iteration limit")
@@ -178,6 +182,37 @@ func (it *newtonStep) run() error {
 			it.Monitor(InnerProgress{res.Iterations, res.Products, e, norm, res.Tolerance, it.step, it.eta})
 		}
 	}
+}
+
+// polish takes a last step from a stationary point, if it helps.
+func (it *newtonStep) polish(norm float64) error {
+	const forcing = 1e-4
+	if !it.Polish || norm == 0 {
+		return nil
+	}
+	it.eta = forcing
+	if _, err := it.direction(norm); err != nil {
+		if it.ctx.Err() != nil {
+			return err
+		}
+		return nil // the point is good enough without
+	}
+	copy(it.trial, it.y)
+	parallel.Axpy(it.team, it.trial, -1, it.d)
+	better, err := it.gradient(it.trial)
+	if err != nil || !(better < norm) {
+		return nil
+	}
+	copy(it.y, it.trial)
+	it.res.Iterations++
+	it.res.GradNorm = better
+	if err := it.evaluate(it.y); err != nil {
+		return err
+	}
+	if it.energy != nil {
+		it.res.Energy = it.value
+	}
+	return nil
 }
 
 func (it *newtonStep) fail(reason string) error {
@@ -232,7 +267,7 @@ func (it *newtonStep) forcing(norm, previous float64) {
 		it.eta = min(next, most)
 	}
 	// No more digits than the tolerance can use.
-	it.eta = max(it.eta, min(most, searchReach*it.res.Tolerance/norm))
+	it.eta = max(it.eta, min(most, reach*it.res.Tolerance/norm))
 }
 
 // direction sets it.d to the step to subtract from y and returns gᵀd > 0.

@@ -15,7 +15,7 @@ import (
 )
 
 const gradIntro = `hgbench grad computes the hypergradient dL/dw of a problem: the inner problem is
-solved to a relative gradient of -inner-rtol, then one adjoint system to -rtol.
+solved to a relative gradient of -inner-rtol and one step beyond, then one adjoint system to -rtol.
 
 	hgbench grad -problem logistic -train FILE -val FILE [flags]
 	hgbench grad -problem denoise [flags]
@@ -51,7 +51,7 @@ type gradOptions struct {
 func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs := newFlags("grad")
 	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: denoise or logistic")
-	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 0.7 for denoise)")
+	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise)")
 	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
 	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
 	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
@@ -64,7 +64,7 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
 	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
 	fs.StringVar(&o.picture, "picture", "", "denoise: write clean, noisy and denoised image side by side to a .png `file`")
-	fs.Float64Var(&o.rtol, "rtol", krylov.DefaultRTol, "relative residual of the adjoint system")
+	fs.Float64Var(&o.rtol, "rtol", 1e-10, "relative residual of the adjoint system")
 	fs.Float64Var(&o.innerRTol, "inner-rtol", 1e-10, "gradient of the inner problem, relative to that at the start")
 	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: jacobi or none")
 	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores); it does not change the result")
@@ -169,7 +169,7 @@ func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep
 	}
 	begin := time.Now()
 	prog.phase("%s: solving the inner problem", j.title)
-	inner := hypergrad.Newton{RTol: o.innerRTol, Precond: makePrecond, Monitor: func(p hypergrad.InnerProgress) {
+	inner := hypergrad.Newton{RTol: o.innerRTol, Polish: true, Precond: makePrecond, Monitor: func(p hypergrad.InnerProgress) {
 		prog.update("%s: inner step %d, gradient %.2e → %.1e, %d products", j.title, p.Iteration, p.GradNorm, p.Tolerance, p.Products)
 	}}
 	res, err := inner.Solve(ctx, j.problem, j.y, j.w)

@@ -84,8 +84,8 @@ func (o *gradOptions) loadDenoise() (*gradJob, error) {
 	w := p.Default(defaultLogWeight)
 	if o.w != "" {
 		if v, err := strconv.ParseFloat(o.w, 64); err == nil {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, usagef("-w %s is not a finite number", o.w)
+			if err := checkLog(v); err != nil {
+				return nil, usagef("-w %s: %w", o.w, err)
 			}
 			w = p.Default(v) // the log-weights; the filters are what they are
 		} else if w, err = readW(o.w, 0, nw); err != nil {
@@ -120,7 +120,7 @@ func (o *gradOptions) loadDenoise() (*gradJob, error) {
 
 // defaultLogWeight is close to the best one for the embedded photograph at the
 // default noise, when all weights are equal.
-const defaultLogWeight = 0.7
+const defaultLogWeight = 1.3
 
 // readW returns n parameters: text as a number for all of them, or the contents
 // of the .npy file of that name; fallback if text is empty.
@@ -133,14 +133,22 @@ func readW(text string, fallback float64, n int) ([]float64, error) {
 		}
 		value = v
 	}
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		return nil, usagef("-w %s is not a finite number", text)
+	if err := checkLog(value); err != nil {
+		return nil, usagef("-w %s: %w", text, err)
 	}
 	w := make([]float64, n)
 	for i := range w {
 		w[i] = value
 	}
 	return w, nil
+}
+
+// checkLog refuses a logarithm whose exponential is no finite positive number.
+func checkLog(v float64) error {
+	if e := math.Exp(v); !(e > 0) || math.IsInf(e, 0) {
+		return fmt.Errorf("w is on the natural-log scale and e^%v is out of range", v)
+	}
+	return nil
 }
 
 func readWFile(path string, n int) ([]float64, error) {
@@ -155,8 +163,8 @@ func readWFile(path string, n int) ([]float64, error) {
 		return nil, fmt.Errorf("%s: %d values, the problem has %d parameters", path, len(w), n)
 	}
 	for i, v := range w {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("%s: value %d is %v", path, i, v)
+		if err := checkLog(v); err != nil {
+			return nil, fmt.Errorf("%s: value %d is %v: %w", path, i, v, err)
 		}
 	}
 	return w, nil
