@@ -48,9 +48,9 @@ import (
 // least-squares solution, MINRES-QLP with [LeastSquares] and the one of minimum
 // length, A⁺·b. If it has many, MINRES-QLP returns the shortest. Both hold
 // without a preconditioner and a guess. With a guess it is the solution nearest
-// to the (scaled) guess. A preconditioner measures length by √(xᵀM⁻¹x); it also
-// changes which x is the least-squares solution, so MINRES-QLP drops it and
-// starts anew when it finds a system to have none.
+// to the (scaled) guess. A preconditioner measures length by √(xᵀM⁻¹x). It also
+// changes which x is the least-squares solution, so it is dropped when the
+// system looks as if it had none; MINRES-QLP then starts anew.
 //
 // # What it reports
 //
@@ -59,10 +59,16 @@ import (
 // estimate, from the same recurrences and the lengths of the Lanczos vectors.
 //
 // ‖A·r_{k-1}‖ = φ_{k-1}·√(γ̄_k² + δ̄_{k+1}²) tells when nothing is left to
-// minimise: when it is ‖A‖·‖r‖ times rounding error while ‖r‖ is above the
-// tolerance, the system is taken to have no solution. Before it says so the
-// method computes r and A·r, and one more product that must agree with the
-// symmetry of A. ‖A‖ is estimated from below by the columns of T_k.
+// minimise; ‖A‖ is estimated from below by the columns of T_k. In exact
+// arithmetic that falls to zero. In floating point it turns back near √ε·‖A‖‖r‖,
+// where the Lanczos process finds the null vector a second time, and to go on
+// would fill x with it. There the method stops and looks: the part y of r in the
+// range of A is the solution of A·y = A·r, which is always solvable. If r − y,
+// with A·(r − y) = 0 to rounding errors, is above the tolerance the system has no
+// solution; MINRES-QLP then solves A·x = b − (r − y), solvable too, to the full
+// accuracy. If it is not, A was ill-conditioned only, and the method goes on from
+// r. Eigenvalues below 2⁻⁴³·‖A‖ count as zero in this. One more product must agree
+// with the symmetry of A, for without it A·r = 0 says nothing.
 //
 // The residual has curvature r_{k-1}ᵀA·r_{k-1} = −φ²_{k-1}·c_{k-1}·γ̄_k, and A is
 // positive definite on the Krylov space as long as this is positive (Liu &
@@ -77,7 +83,9 @@ import (
 // # Cost
 //
 // Memory: 5 n-vectors beyond x and b, with a diagonal preconditioner too, and 7
-// with any other; one more once there is a Direction. Traffic per iteration
+// with any other; one more once there is a Direction, and three once a system
+// looks as if it had no solution. Two numbers per iteration for T_k. Products:
+// one per iteration, one to verify, two for a Direction. Traffic per iteration
 // beyond that of the product: see the loop.
 type MINRES struct {
 	// MinLength asks for MINRES-QLP: the solution of minimum length of a
@@ -246,7 +254,7 @@ func (mr *MINRES) prepare() failure {
 type ending int
 
 const (
-	// drifted: the true residual, in v, does not follow the recurrence.
+	// drifted: the true residual, in v and mr.truth, does not follow the recurrence.
 	drifted ending = iota
 	// exhausted: A·r is zero to rounding, or x would grow beyond all bounds.
 	exhausted
@@ -563,107 +571,5 @@ func (mr *MINRES) definitePrecond(vz, normV float64, z []float64) failure {
 
 // estimate returns what the recurrences know of ‖r_k‖₂.
 func (mr *MINRES) estimate() float64 { return mr.ratio * math.Hypot(mr.two, mr.excess) }
-
-// verify computes the true residual where the recurrences claim that it meets
-// the tolerance. It reports drift, with the true residual in v, if that does
-// not follow the recurrence any more.
-func (mr *MINRES) verify(invariant bool) (drift bool, f failure) {
-	mr.flush()
-	truth, f := mr.residual(mr.q)
-	if f.failed() {
-		return false, f
-	}
-	if math.IsNaN(truth) || math.IsInf(truth, 0) {
-		return false, mr.nonFinite("the product of the operator and the solution")
-	}
-	if truth <= mr.tolerance {
-		mr.res.TrueResidual = truth / mr.scale
-		return false, failure{Converged, nil}
-	}
-	claim := mr.estimate()
-	if invariant || claim == 0 || mr.m == nil && truth > 4*claim || mr.checks > 0 && truth > 0.7*mr.truth {
-		mr.v, mr.q = mr.q, mr.v
-		mr.truth = truth
-		return true, ok
-	}
-	// Only the estimate was off, or little is missing: go on.
-	mr.ratio *= 1.2 * truth / claim
-	mr.truth = truth
-	mr.checks++
-	mr.unflush()
-	return false, ok
-}
-
-// curvature computes the residual r_{k-1}, and its curvature, from the iterate,
-// when the recurrence says that this is not positive. It keeps what is true.
-func (mr *MINRES) curvature() failure {
-	if mr.res.Direction != nil || mr.curvatureTries >= 3 || mr.nested >= 0 {
-		return ok
-	}
-	mr.curvatureTries++
-	mr.direction = parallel.Grow(mr.direction, mr.n)
-	p := mr.direction
-	copy(p, mr.x)
-	if mr.qlp {
-		parallel.Axpy(mr.team, p, mr.l.u1, mr.w2)
-		parallel.Axpy(mr.team, p, mr.l.u, mr.w1)
-	}
-	if f := mr.apply(mr.q, p); f.failed() {
-		return f
-	}
-	parallel.SubScaled(mr.team, mr.q, mr.scale, mr.b, mr.q)
-	switch {
-	case mr.d != nil:
-		parallel.MulTo(mr.team, p, mr.d, mr.q)
-	case mr.general:
-		if f := mr.precondition(p, mr.q); f.failed() {
-			return f
-		}
-	default:
-		copy(p, mr.q)
-	}
-	size := parallel.Norm(mr.team, p)
-	if !(size > 0) || math.IsInf(1/size, 0) {
-		return ok
-	}
-	parallel.ScaleTo(mr.team, p, 1/size, p)
-	if f := mr.apply(mr.q, p); f.failed() {
-		return f
-	}
-	value, long := parallel.Dot(mr.team, p, mr.q), parallel.Norm(mr.team, mr.q)
-	size = mr.normA
-	if mr.m != nil {
-		size = long // ‖A‖ without preconditioner is not known
-	}
-	if value <= -minresCurvature*size || value <= 8*0x1p-52*long && long > 1e-8*size {
-		mr.res.Curvature, mr.res.Direction = value, p
-	}
-	return ok
-}
-
-// settle makes sure that a solve that failed leaves an x that is not worse
-// than x = 0.
-func (mr *MINRES) settle(f failure) {
-	switch f.status {
-	case Converged, LeastSquares, Canceled, OperatorFailed, PreconditionerFailed:
-		return
-	}
-	truth := mr.res.TrueResidual * mr.scale
-	if truth < 0 {
-		var g failure
-		if truth, g = mr.residual(mr.q); g.failed() {
-			return
-		}
-	}
-	if !(truth <= mr.normB*(1+1e-12)) { // NaN too
-		clear(mr.x)
-		mr.res.TrueResidual = -1
-		if !math.IsNaN(truth) {
-			mr.res.TrueResidual = mr.res.RHSNorm
-		}
-		return
-	}
-	mr.res.TrueResidual = truth / mr.scale
-}
 
 var _ Method = (*MINRES)(nil)

@@ -7,8 +7,110 @@ import (
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
-// What MINRES does when A·r is nearly zero and r is not: is there no solution, or
-// is A ill-conditioned?
+// How MINRES finds out what is true of the residual: its norm, its curvature, and
+// whether it is the least.
+
+// verify computes the true residual where the recurrences claim that it meets
+// the tolerance. It reports drift, with the true residual in v, if that does
+// not follow the recurrence any more.
+func (mr *MINRES) verify(invariant bool) (drift bool, f failure) {
+	mr.flush()
+	truth, f := mr.residual(mr.q)
+	if f.failed() {
+		return false, f
+	}
+	if math.IsNaN(truth) || math.IsInf(truth, 0) {
+		return false, mr.nonFinite("the product of the operator and the solution")
+	}
+	if truth <= mr.tolerance {
+		mr.res.TrueResidual = truth / mr.scale
+		return false, failure{Converged, nil}
+	}
+	claim := mr.estimate()
+	if invariant || claim == 0 || mr.m == nil && truth > 4*claim || mr.checks > 0 && truth > 0.7*mr.truth {
+		mr.v, mr.q = mr.q, mr.v
+		mr.truth = truth
+		return true, ok
+	}
+	// Only the estimate was off, or little is missing: go on.
+	mr.ratio *= 1.2 * truth / claim
+	mr.truth = truth
+	mr.checks++
+	mr.unflush()
+	return false, ok
+}
+
+// curvature computes the residual r_{k-1}, and its curvature, from the iterate,
+// when the recurrence says that this is not positive. It keeps what is true.
+func (mr *MINRES) curvature() failure {
+	if mr.res.Direction != nil || mr.curvatureTries >= 3 || mr.nested >= 0 {
+		return ok
+	}
+	mr.curvatureTries++
+	mr.direction = parallel.Grow(mr.direction, mr.n)
+	p := mr.direction
+	copy(p, mr.x)
+	if mr.qlp {
+		parallel.Axpy(mr.team, p, mr.l.u1, mr.w2)
+		parallel.Axpy(mr.team, p, mr.l.u, mr.w1)
+	}
+	if f := mr.apply(mr.q, p); f.failed() {
+		return f
+	}
+	parallel.SubScaled(mr.team, mr.q, mr.scale, mr.b, mr.q)
+	switch {
+	case mr.d != nil:
+		parallel.MulTo(mr.team, p, mr.d, mr.q)
+	case mr.general:
+		if f := mr.precondition(p, mr.q); f.failed() {
+			return f
+		}
+	default:
+		copy(p, mr.q)
+	}
+	size := parallel.Norm(mr.team, p)
+	if !(size > 0) || math.IsInf(1/size, 0) {
+		return ok
+	}
+	parallel.ScaleTo(mr.team, p, 1/size, p)
+	if f := mr.apply(mr.q, p); f.failed() {
+		return f
+	}
+	value, long := parallel.Dot(mr.team, p, mr.q), parallel.Norm(mr.team, mr.q)
+	size = mr.normA
+	if mr.m != nil {
+		size = long // ‖A‖ without preconditioner is not known
+	}
+	if value <= -minresCurvature*size || value <= 8*0x1p-52*long && long > 1e-8*size {
+		mr.res.Curvature, mr.res.Direction = value, p
+	}
+	return ok
+}
+
+// settle makes sure that a solve that failed leaves an x that is not worse
+// than x = 0.
+func (mr *MINRES) settle(f failure) {
+	switch f.status {
+	case Converged, LeastSquares, Canceled, OperatorFailed, PreconditionerFailed:
+		return
+	}
+	truth := mr.res.TrueResidual * mr.scale
+	if truth < 0 {
+		var g failure
+		if truth, g = mr.residual(mr.q); g.failed() {
+			return
+		}
+	}
+	if !(truth <= mr.normB*(1+1e-12)) { // NaN too
+		clear(mr.x)
+		mr.res.TrueResidual = -1
+		if !math.IsNaN(truth) {
+			mr.res.TrueResidual = mr.res.RHSNorm
+		}
+		return
+	}
+	mr.res.TrueResidual = truth / mr.scale
+}
 
 // leastResidual reports whether the residual in v, of the given norm, is that
 // of a least-squares solution: A·M·r = 0 to rounding errors. As a product that
