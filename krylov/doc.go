@@ -15,6 +15,10 @@
 //
 //	A promises               method     memory beyond x and b
 //	positive definite        [CG]       3 n-vectors, 4 with a preconditioner
+//	symmetric                [MINRES]   5 n-vectors, 7 with a preconditioner
+//
+// MINRES also solves singular systems; with MinLength it returns the shortest
+// solution, or the shortest least-squares solution of a system that has none.
 //
 // [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in
 // Result.Method what it used. A method value, such as a CG, owns its workspace:

@@ -214,7 +214,10 @@ func TestHardSystems(t *testing.T) {
 						if res.Status == krylov.Converged && !c.solvable {
 							t.Errorf("converged on a system without solution")
 						}
-						if res.Status == krylov.NegativeCurvature {
+						if res.Status == krylov.LeastSquares {
+							checkLeastSquares(t, c.a, x, c.b)
+						}
+						if res.Status == krylov.NegativeCurvature || res.Direction != nil {
 							checkWitness(t, c.a, n, res)
 						}
 					})
@@ -242,6 +245,27 @@ func diagonalFunc(n int, kind string) hvp.Operator {
 		}
 		return nil
 	}}
+}
+
+// checkLeastSquares verifies Aᵀ(b − A·x) = 0.
+func checkLeastSquares(t *testing.T, a, x, b []float64) {
+	t.Helper()
+	n := len(b)
+	r := slices.Clone(b)
+	for i := range n {
+		for j := range n {
+			r[i] -= a[i*n+j] * x[j]
+		}
+	}
+	ar := make([]float64, n)
+	for i := range n {
+		for j := range n {
+			ar[j] += a[i*n+j] * r[i]
+		}
+	}
+	if got, size := norm(ar), norm(a)*norm(r); !(got <= 1e-7*size) {
+		t.Errorf("least squares with ‖Aᵀr‖ = %v, ‖A‖‖r‖ = %v", got, size)
+	}
 }
 
 // checkWitness verifies that the direction has the curvature reported, and

@@ -132,8 +132,10 @@ type Result struct {
 	// from x; they differ by rounding errors. TrueResidual is negative when it
 	// is not known (the operator failed, the solve was canceled).
 	RHSNorm, Tolerance, Residual, TrueResidual float64
-	// Curvature is pᵀAp/pᵀp and Direction is p, with ‖p‖ = 1, when Status is
-	// NegativeCurvature.
+	// Curvature is pᵀAp/pᵀp and Direction is p, with ‖p‖ = 1, of a direction
+	// of curvature that is not positive, with A·p ≠ 0. CG ends with it, status
+	// NegativeCurvature; MINRES sets both when it meets such a direction and
+	// goes on. Direction is nil when there was none.
 	Curvature float64
 	Direction []float64
 	// MinRitz and MaxRitz estimate the extreme eigenvalues of A, or of M·A
@@ -194,4 +196,6 @@ var methods = []struct {
 }{
 	{"auto", func() Method { return new(Auto) }},
 	{"cg", func() Method { return new(CG) }},
+	{"minres", func() Method { return new(MINRES) }},
+	{"minres-qlp", func() Method { return &MINRES{MinLength: true} }},
 }

@@ -33,6 +33,15 @@ func (t *tridiagonal) append(alpha, beta float64) {
 	t.lastAlpha, t.lastBeta = alpha, beta
 }
 
+// appendLanczos adds one step of a Lanczos process, A·v_k = β_k·v_{k-1} + α·v_k +
+// β_{k+1}·v_{k+1}; before is β_k, which does not count in the first step.
+func (t *tridiagonal) appendLanczos(before, alpha float64) {
+	if len(t.diag) > 0 {
+		t.off = append(t.off, before)
+	}
+	t.diag = append(t.diag, alpha)
+}
+
 // restart begins a new segment: the Ritz values of the old one are kept, its
 // coefficients are not.
 func (t *tridiagonal) restart() {

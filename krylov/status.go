@@ -33,6 +33,9 @@ const (
 	NegativeCurvature
 	// IndefinitePreconditioner: a vector r with rᵀMr ≤ 0 was met.
 	IndefinitePreconditioner
+	// NotSymmetric: ⟨u, A·v⟩ ≠ ⟨A·u, v⟩ for two vectors that were met, in a
+	// method that needs a symmetric operator.
+	NotSymmetric
 	// Inconsistent: A is singular and b is not in its range.
 	Inconsistent
 	// Stagnated: the residual stopped falling short of the tolerance; more
@@ -61,6 +64,7 @@ var statusTable = [...]struct{ name, advice string }{
 	Stopped:                  {"Stopped", "the monitor ended the solve"},
 	NegativeCurvature:        {"NegativeCurvature", "the operator is not positive definite: the point may be no minimiser, or the product is wrong; MINRES solves symmetric indefinite systems"},
 	IndefinitePreconditioner: {"IndefinitePreconditioner", "the preconditioner must be symmetric positive definite: check its sign and its symmetry"},
+	NotSymmetric:             {"NotSymmetric", "the operator, or the preconditioner, is not symmetric: check the product; GMRES needs no symmetry"},
 	Inconsistent:             {"Inconsistent", "the operator is singular and the right-hand side is not in its range: no solution exists"},
 	Stagnated:                {"Stagnated", "rounding errors keep the residual above the tolerance: loosen RTol, scale the problem, or use a preconditioner; a product that is not exactly linear or symmetric has the same effect"},
 	Breakdown:                {"Breakdown", "the recurrence cannot go on: try another method"},

@@ -1,0 +1,185 @@
+package krylov_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hgsolve/hgsolve/hvp"
+)
+
+// readTestMatrix reads a symmetric or general coordinate file of the Matrix
+// Market format from the data folder beside the repository. It is a stand-in
+// for the reader of the module and serves these tests only.
+func readTestMatrix(t testing.TB, name string) *hvp.CSR {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "..", "shared", "data", "matrices", name+".mtx.gz"))
+	if err != nil {
+		t.Skipf("no test matrix: %v", err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(z)
+	lines.Scan()
+	symmetric, pattern := strings.Contains(lines.Text(), "symmetric"), strings.Contains(lines.Text(), "pattern")
+	var i, j []int32
+	var v []float64
+	rows := 0
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "%") {
+			continue
+		}
+		var r, c int32
+		x := 1.0
+		if pattern {
+			fmt.Sscan(lines.Text(), &r, &c)
+		} else {
+			fmt.Sscan(lines.Text(), &r, &c, &x)
+		}
+		if rows == 0 {
+			rows = int(r)
+			continue
+		}
+		i, j, v = append(i, r-1), append(j, c-1), append(v, x)
+		if symmetric && r != c {
+			i, j, v = append(i, c-1), append(j, r-1), append(v, x)
+		}
+	}
+	a, err := hvp.NewCSRFromTriplets(rows, rows, i, j, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// textbookMINRES is the method of Paige & Saunders as the paper has it: one
+// loop per line, normalised vectors, no fusion. It returns x and the iterations
+// until ‖r_k‖ ≤ tol·‖b‖ by the recurrence, at most limit.
+func textbookMINRES(a hvp.Operator, b []float64, tol float64, limit int) (x []float64, iterations int) {
+	n := len(b)
+	x = make([]float64, n)
+	v, old, d1, d2, q := slices.Clone(b), make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	beta := norm(b)
+	phi, start := beta, beta
+	for i := range v {
+		v[i] /= beta
+	}
+	beta = 0
+	c, s, dbar, eps := -1.0, 0.0, 0.0, 0.0
+	for k := 1; k <= limit; k++ {
+		if err := a.Apply(context.Background(), q, v); err != nil {
+			panic(err)
+		}
+		for i := range q {
+			q[i] -= beta * old[i]
+		}
+		alpha := 0.0
+		for i := range q {
+			alpha += v[i] * q[i]
+		}
+		for i := range q {
+			q[i] -= alpha * v[i]
+		}
+		next := norm(q)
+		delta, bar := c*dbar+s*alpha, s*dbar-c*alpha
+		nextEps, nextBar := s*next, -c*next
+		gamma := math.Hypot(bar, next)
+		c, s = bar/gamma, next/gamma
+		for i := range x {
+			d := (v[i] - eps*d2[i] - delta*d1[i]) / gamma
+			d2[i], d1[i] = d1[i], d
+			x[i] += c * phi * d
+		}
+		phi *= s
+		if phi <= tol*start {
+			return x, k
+		}
+		for i := range q {
+			old[i], v[i] = v[i], q[i]/next
+		}
+		beta, eps, dbar = next, nextEps, nextBar
+	}
+	return x, limit
+}
+
+// spectral is H·diag(values)·H with H = I − 2·u·uᵀ a random reflection: a dense
+// symmetric matrix whose eigenvalues and eigenvectors are known.
+type spectral struct {
+	values, u []float64
+}
+
+func newSpectral(rng *rand.Rand, values []float64) *spectral {
+	s := &spectral{values, make([]float64, len(values))}
+	for i := range s.u {
+		s.u[i] = rng.NormFloat64()
+	}
+	size := norm(s.u)
+	for i := range s.u {
+		s.u[i] /= size
+	}
+	return s
+}
+
+func (s *spectral) reflect(x []float64) []float64 {
+	y, dot := slices.Clone(x), 0.0
+	for i, v := range s.u {
+		dot += v * x[i]
+	}
+	for i, v := range s.u {
+		y[i] -= 2 * dot * v
+	}
+	return y
+}
+
+// mul is f(A)·x.
+func (s *spectral) mul(f func(float64) float64, x []float64) []float64 {
+	y := s.reflect(x)
+	for i := range y {
+		y[i] *= f(s.values[i])
+	}
+	return s.reflect(y)
+}
+
+func (s *spectral) operator() *hvp.Func {
+	return &hvp.Func{Rows: len(s.values), Promise: hvp.Symmetric, Mul: func(_ context.Context, dst, x []float64) error {
+		copy(dst, s.mul(func(v float64) float64 { return v }, x))
+		return nil
+	}}
+}
+
+// pinv is A⁺·b.
+func (s *spectral) pinv(b []float64) []float64 {
+	return s.mul(func(v float64) float64 {
+		if v == 0 {
+			return 0
+		}
+		return 1 / v
+	}, b)
+}
+
+func distance(x, y []float64) float64 {
+	d := make([]float64, len(x))
+	for i := range d {
+		d[i] = x[i] - y[i]
+	}
+	return norm(d)
+}
+
+func randomVector(rng *rand.Rand, n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+	}
+	return x
+}
