@@ -16,15 +16,14 @@ import (
 
 // knownCase is a problem whose solution and derivative are known.
 type knownCase struct {
-	name    string
-	p       *hypergrad.Funcs
-	start   []float64
-	w       []float64
-	y       []float64 // known solution; nil: not checked
-	grad    []float64 // known dL/dw
-	digits  float64   // relative accuracy that the printed numbers allow
-	indef   bool      // G is no gradient of a convex energy: use CG-free methods
-	wantErr error
+	name   string
+	p      *hypergrad.Funcs
+	start  []float64
+	w      []float64
+	y      []float64 // known solution; nil: not checked
+	grad   []float64 // known dL/dw
+	digits float64   // relative accuracy that the printed numbers allow
+	indef  bool      // G is no gradient of a convex energy: use CG-free methods
 }
 
 // scalar makes a problem of one unknown and one parameter with ℓ = y from G and

@@ -40,8 +40,6 @@ type run struct {
 	transA, transM [2]hvp.Operator
 }
 
-var errNilVector = errors.New("x or b has the wrong length")
-
 // failure carries a status and its cause through the internals of a method.
 type failure struct {
 	status Status

@@ -40,7 +40,6 @@ const (
 type tile struct {
 	t, u [nf * (tileWidth + 2)]float64
 	ring [3][tileWidth + 4]float64
-	out  [tileWidth + 4]float64
 }
 
 var tiles = sync.Pool{New: func() any { return new(tile) }}
