@@ -3,26 +3,91 @@ package krylov
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 )
 
-// Auto picks the method by what the operator promises: positive definite → CG.
-// Result.Method says which one it was.
+// Auto picks the method by what the operator promises:
+//
+//	positive (semi)definite   CG; if that meets negative curvature, MINRES goes on
+//	                          from where it stopped
+//	symmetric                 MINRES
+//	symmetric and singular    MINRES with MinLength: the least-norm answer
+//
+// Result.Method names the method that produced x and Result.Path all of them, in
+// order. Counters are sums over the path, and the limits hold for its whole
+// length.
 type Auto struct {
-	cg CG
+	cg       CG
+	minres   MINRES
+	settings Settings
 }
 
 // String implements [Method].
 func (m *Auto) String() string { return "auto" }
 
-var errNoMethod = errors.New("no method for an operator that does not promise to be symmetric; promise it with hvp.WithStructure, or call CG itself")
+var errNoMethod = errors.New("no method for an operator that does not promise to be symmetric; promise it with hvp.WithStructure, or call a method itself")
 
 // Solve implements [Method].
 func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
-	if a != nil && !hvp.StructureOf(a).Has(hvp.Symmetric) {
-		res := Result{Method: "auto", Status: InvalidInput, TrueResidual: -1}
-		return res, &Error{Status: InvalidInput, Method: "auto", Residual: -1, Tolerance: -1, Cause: errNoMethod}
+	if a == nil {
+		return m.cg.Solve(ctx, a, x, b, s) // which says so
 	}
-	return m.cg.Solve(ctx, a, x, b, s)
+	switch promise := hvp.StructureOf(a); {
+	case promise.Has(hvp.Symmetric | hvp.Singular):
+		m.minres.MinLength = true
+		return m.minres.Solve(ctx, a, x, b, s)
+	case promise.Has(hvp.Semidefinite):
+		return m.definite(ctx, a, x, b, s)
+	case promise.Has(hvp.Symmetric):
+		m.minres.MinLength = false
+		return m.minres.Solve(ctx, a, x, b, s)
+	}
+	res := Result{Method: m.String(), Status: InvalidInput, TrueResidual: -1}
+	return res, &Error{Status: InvalidInput, Method: m.String(), Residual: -1, Tolerance: -1, Cause: errNoMethod}
+}
+
+// definite runs CG and, if the promise turns out to be wrong, MINRES from the
+// iterate that CG left.
+func (m *Auto) definite(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
+	first, err := m.cg.Solve(ctx, a, x, b, s)
+	if first.Status != NegativeCurvature {
+		return first, err
+	}
+	if s != nil {
+		m.settings = *s
+	} else {
+		m.settings = Settings{}
+	}
+	t := &m.settings
+	t.CurvatureFloor = 0 // there is none
+	// CG leaves x = 0 when the first direction is the one; a guess that is not
+	// better than none is scaled away anyway.
+	t.Guess = first.Iterations > 0 || t.Guess
+	if t.MaxIter > 0 {
+		if t.MaxIter -= first.Iterations; t.MaxIter <= 0 {
+			return first, err
+		}
+	}
+	if t.MaxTime > 0 {
+		t.MaxTime = max(t.MaxTime-first.Elapsed, time.Nanosecond)
+	}
+	m.minres.MinLength = false
+	res, err := m.minres.Solve(ctx, a, x, b, t)
+	m.settings = Settings{}
+	res.Path = "cg → minres"
+	res.Iterations += first.Iterations
+	res.Restarts += first.Restarts
+	res.Products += first.Products
+	res.PrecondApplies += first.PrecondApplies
+	res.Reductions += first.Reductions
+	res.Bytes += first.Bytes
+	res.Elapsed += first.Elapsed
+	res.InProducts += first.InProducts
+	res.InPrecond += first.InPrecond
+	if res.Direction == nil {
+		res.Curvature, res.Direction = first.Curvature, first.Direction
+	}
+	return res, err
 }

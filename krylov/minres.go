@@ -202,7 +202,7 @@ func (mr *MINRES) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *
 // prepare sizes the workspace and finds the fast paths.
 func (mr *MINRES) prepare() failure {
 	if math.IsNaN(mr.Shift) || math.IsInf(mr.Shift, 0) || !(mr.TranCond >= 0) {
-		return failure{InvalidInput, fmt.Errorf("Shift = %v must be finite and TranCond = %v not negative", mr.Shift, mr.TranCond)}
+		return failure{InvalidInput, fmt.Errorf("the fields Shift = %v must be finite and TranCond = %v not negative", mr.Shift, mr.TranCond)}
 	}
 	if mr.Shift != 0 {
 		if mr.shifted[0] != mr.a || mr.sigma != mr.Shift {
