@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // Jacobi is the inverse of the diagonal of an operator, for operators with a
@@ -46,11 +47,21 @@ func NewJacobi(a hvp.Operator) (*Jacobi, error) {
 	if err := dg.Diag(d); err != nil {
 		return nil, fmt.Errorf("precond: diagonal of a %T: %w", a, err)
 	}
-	for i, v := range d {
-		if !(v > 0) || math.IsInf(v, 0) || math.IsInf(1/v, 0) {
-			return nil, &NotPositiveError{i, v}
+	bad := make([]int, parallel.Blocks(n)) // the first bad entry of each block, plus one
+	parallel.For(0, n, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			v := d[i]
+			if !(v > 0) || math.IsInf(v, 0) || math.IsInf(1/v, 0) {
+				bad[lo/parallel.BlockSize] = i + 1
+				return
+			}
+			d[i] = 1 / v
 		}
-		d[i] = 1 / v
+	})
+	for _, i := range bad {
+		if i > 0 {
+			return nil, &NotPositiveError{i - 1, d[i-1]}
+		}
 	}
 	m, err := hvp.NewDiagonal(d)
 	if err != nil {

@@ -82,6 +82,7 @@ type Denoise struct {
 	rows, cols   int
 	clean, noisy []float64
 	set          DenoiseSettings
+	hessian      denoiseHessian // of the last Linearize; its memory is reused
 }
 
 // DenoiseSettings are the choices of a [Denoise]. The zero value works.
@@ -253,13 +254,15 @@ func (d *Denoise) Loss(ctx context.Context, dy, dw, y, w []float64) (float64, er
 	return squaredDistance(team, y, d.clean) / float64(2*n), nil
 }
 
-// Linearize implements [hypergrad.Equation]. The operators refer to y.
+// Linearize implements [hypergrad.Equation]. The operators refer to y and share
+// memory with those of the next call: a Denoise is not for concurrent use.
 func (d *Denoise) Linearize(ctx context.Context, y, w []float64) (hypergrad.Linearization, error) {
 	e, err := d.experts(w)
 	if err != nil {
 		return hypergrad.Linearization{}, err
 	}
-	h := &denoiseHessian{experts: e, y: y}
+	h := &d.hessian
+	h.experts, h.y = e, y
 	h.prepare(parallel.FromContext(ctx), d.set.StoreWeights)
 	m := &denoiseMixed{experts: e, y: y, filters: d.set.LearnFilters}
 	return hypergrad.Linearization{Y: h, W: m}, nil

@@ -79,9 +79,9 @@ func (h *denoiseHessian) weighted(s *tile, x []float64, i, j, m int) []float64 {
 // prepare computes the weights or their seeds.
 func (h *denoiseHessian) prepare(team parallel.Team, store bool) {
 	if store {
-		h.stored = make([]float64, nf*len(h.y))
+		h.stored = parallel.Grow(h.stored, nf*len(h.y))
 	} else {
-		h.seeds = make([]float32, nf*len(h.y))
+		h.seeds = parallel.Grow(h.seeds, nf*len(h.y))
 	}
 	h.sums(team, 0, h.y, nil, func(_, t, _ []float64, i, j, m int) {
 		at := (i*h.cols + j) * nf
