@@ -194,4 +194,6 @@ var methods = []struct {
 }{
 	{"auto", func() Method { return new(Auto) }},
 	{"cg", func() Method { return new(CG) }},
+	{"gmres", func() Method { return new(GMRES) }},
+	{"fgmres", func() Method { return &GMRES{Flexible: true} }},
 }
