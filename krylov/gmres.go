@@ -42,8 +42,9 @@ import (
 // starts again from it. A restarted method can stand still where the full one
 // would converge (on a cyclic shift, GMRES(m) stands still for every m < n).
 // With Restart = 0 a cycle of 30 steps that does not halve the residual is
-// followed by one of twice as many, up to 240 steps and 1 GiB of basis. A Restart
-// that is given is kept.
+// followed by one of twice as many, up to 240 steps and 1 GiB of basis, or, where
+// that is more, as many steps as fit into 32 MiB, which is full GMRES for n up to
+// 2000. A Restart that is given is kept.
 //
 // # What it reports
 //
@@ -108,6 +109,7 @@ type GMRES struct {
 const (
 	defaultRestart = 30
 	longestRestart = 240
+	smallBasis     = 1 << 22 // numbers, 32 MiB: there may be more vectors than that
 	largestBasis   = 1 << 27 // numbers, 1 GiB
 )
 
@@ -179,10 +181,16 @@ func (g *GMRES) prepare() failure {
 	g.z = parallel.Grow(g.z, n)
 	if dm, is := g.m.(hvp.DiagonalMatrix); is {
 		g.d = dm.DiagonalValues()
-		for i, v := range g.d {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return g.nonFinite(fmt.Sprintf("entry %d of the diagonal preconditioner", i))
-			}
+		return finiteDiagonal(g.d)
+	}
+	return ok
+}
+
+// finiteDiagonal names the first NaN or Inf of a diagonal preconditioner.
+func finiteDiagonal(d []float64) failure {
+	for i, v := range d {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return failure{NonFinite, fmt.Errorf("entry %d of the diagonal preconditioner is %v", i, v)}
 		}
 	}
 	return ok
@@ -241,7 +249,10 @@ func (g *GMRES) solve() failure {
 			return g.singular()
 		case end == claimed:
 			if !halved && g.res.Restarts > 0 {
-				return g.stagnated()
+				if g.inconsistent() {
+					return failure{Inconsistent, errNotInRange}
+				}
+				return failure{Stagnated, nil}
 			}
 			g.res.Restarts++
 		case end == full && !halved:
@@ -269,7 +280,7 @@ func (g *GMRES) lengths() (first, longest int) {
 		return m, m
 	}
 	first = min(defaultRestart, g.n)
-	return first, max(first, min(longestRestart, g.n, largestBasis/g.n))
+	return first, max(first, min(g.n, max(longestRestart, smallBasis/g.n), largestBasis/g.n))
 }
 
 // cycleEnd says why a cycle ended.
@@ -495,10 +506,7 @@ func first(f, g failure) failure {
 // in v[k]. If it fails, x is the old one.
 func (g *GMRES) correct(k int) failure {
 	g.small(k)
-	g.coef = g.again[:k]
-	for j := range g.coef {
-		g.coef[j] = -g.y[j]
-	}
+	g.coef = g.y[:k]
 	g.basis, g.w = g.v[:k], g.v[k]
 	if g.flexible {
 		g.basis = g.zs[:k]
@@ -520,65 +528,26 @@ func (g *GMRES) correct(k int) failure {
 	return ok
 }
 
+// inconsistent reports whether the residual in v[0] proves that there is no
+// solution.
+func (g *GMRES) inconsistent() bool {
+	return g.run.inconsistent(g.v[0], g.vector(&g.v, 1), g.normA())
+}
+
+// normA returns an estimate of ‖A‖ from below, zero if there is none.
+func (g *GMRES) normA() float64 {
+	if g.m != nil {
+		return 0
+	}
+	return g.normAM
+}
+
 // singular names what an invariant space means on which the residual, in v[0],
 // could not be made small.
 func (g *GMRES) singular() failure {
-	r, z := g.v[0], g.vector(&g.v, 1)
-	if g.m != nil {
-		if f := g.precondition(z, r); f.failed() {
-			return f
-		}
-		if parallel.MaxAbs(g.team, z) == 0 {
-			return failure{Breakdown, errors.New("the preconditioner maps the residual to zero: it is singular")}
-		}
-	}
-	if g.inconsistent() {
-		return failure{Inconsistent, errNotInRange}
-	}
-	return failure{Breakdown, errors.New("the Krylov space cannot be extended and does not hold the solution: the operator or the preconditioner is singular")}
+	return g.whySingular(g.v[0], g.vector(&g.v, 1), g.normA(), errInvariant)
 }
 
-// stagnated names a residual, in v[0], that has stopped falling.
-func (g *GMRES) stagnated() failure {
-	if g.inconsistent() {
-		return failure{Inconsistent, errNotInRange}
-	}
-	return failure{Stagnated, nil}
-}
-
-var errNotInRange = errors.New("Aᵀr = 0 to ten digits for the residual r, so that b is not in the range of A; x is a least-squares solution")
-
-// inconsistent reports whether the residual r in v[0] proves that the system has
-// no solution: Aᵀr = 0 with r ≠ 0, for then rᵀb = rᵀr ≠ 0 = rᵀA·x for all x.
-// Zero means 10⁻¹⁰ of ‖A‖·‖r‖, with an estimate of ‖A‖ from below. Without a
-// transpose there is no proof.
-func (g *GMRES) inconsistent() bool {
-	a, has := hvp.Trans(g.a)
-	if !has {
-		return false
-	}
-	r, q := g.v[0], g.vector(&g.v, 1)
-	t := time.Now()
-	err := a.ApplyTrans(g.ctx, q, r)
-	g.res.InProducts += time.Since(t)
-	g.res.Products++
-	if err != nil {
-		return false
-	}
-	normR, transposed := parallel.Norm(g.team, r), parallel.Norm(g.team, q)
-	normA := 0.0
-	if g.m == nil {
-		normA = g.normAM
-	}
-	for _, v := range [2][]float64{r, g.x} {
-		if f := g.apply(q, v); f.failed() {
-			return false
-		}
-		if size := parallel.Norm(g.team, v); size > 0 {
-			normA = max(normA, parallel.Norm(g.team, q)/size)
-		}
-	}
-	return transposed <= 1e-10*normA*normR
-}
+var errInvariant = errors.New("the Krylov space cannot be extended and does not hold the solution: the operator or the preconditioner is singular")
 
 var _ Method = (*GMRES)(nil)

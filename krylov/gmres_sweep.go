@@ -62,14 +62,14 @@ func (g *gmresDivide) Chunk(b int) {
 }
 
 // gmresCorrect: t = V·y and, unless a preconditioner is to come in between,
-// x += t, with the old x left in t. coef is −y.
+// x += t, with the old x left in t. coef is y.
 type gmresCorrect GMRES
 
 func (g *gmresCorrect) Chunk(b int) {
 	lo, hi := parallel.Block(b, g.n)
 	t := g.w[lo:hi]
 	clear(t)
-	kernel.PanelSub(g.w, g.basis, g.coef, lo, hi)
+	kernel.PanelAdd(g.w, g.basis, g.coef, lo, hi)
 	switch {
 	case g.d != nil:
 		kernel.AddSwap(g.x[lo:hi], t, g.d[lo:hi])

@@ -196,4 +196,5 @@ var methods = []struct {
 	{"cg", func() Method { return new(CG) }},
 	{"gmres", func() Method { return new(GMRES) }},
 	{"fgmres", func() Method { return &GMRES{Flexible: true} }},
+	{"idrs", func() Method { return new(IDRS) }},
 }

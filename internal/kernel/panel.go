@@ -34,20 +34,29 @@ func PanelDots(sums []float64, stride int, v [][]float64, w []float64, lo, hi in
 	}
 }
 
+// PanelAdd adds V·h to w in rows lo … hi-1.
+func PanelAdd(w []float64, v [][]float64, h []float64, lo, hi int) {
+	panelUpdate(w[lo:hi], v, h, 1, lo, hi)
+}
+
 // PanelSub subtracts V·h from w in rows lo … hi-1.
 func PanelSub(w []float64, v [][]float64, h []float64, lo, hi int) {
+	panelUpdate(w[lo:hi], v, h, -1, lo, hi)
+}
+
+// panelUpdate adds s·V·h, rows lo … hi-1 of it, to w. s is 1 or −1.
+func panelUpdate(w []float64, v [][]float64, h []float64, s float64, lo, hi int) {
 	h = h[:len(v)]
-	w = w[lo:hi]
 	j := 0
 	for ; j+4 <= len(v); j += 4 {
-		sub4(w, h[j], h[j+1], h[j+2], h[j+3], v[j][lo:hi], v[j+1][lo:hi], v[j+2][lo:hi], v[j+3][lo:hi])
+		add4(w, s*h[j], s*h[j+1], s*h[j+2], s*h[j+3], v[j][lo:hi], v[j+1][lo:hi], v[j+2][lo:hi], v[j+3][lo:hi])
 	}
 	if j+2 <= len(v) {
-		sub2(w, h[j], h[j+1], v[j][lo:hi], v[j+1][lo:hi])
+		add2(w, s*h[j], s*h[j+1], v[j][lo:hi], v[j+1][lo:hi])
 		j += 2
 	}
 	if j < len(v) {
-		Axpy(w, -h[j], v[j][lo:hi])
+		Axpy(w, s*h[j], v[j][lo:hi])
 	}
 }
 
@@ -106,21 +115,21 @@ func dots2(w, a, b []float64) (sa, sb float64) {
 	return a0 + a1, b0 + b1
 }
 
-// sub4 subtracts ha·a + hb·b + hc·c + hd·d from w.
-func sub4(w []float64, ha, hb, hc, hd float64, a, b, c, d []float64) {
+// add4 adds ha·a + hb·b + hc·c + hd·d to w.
+func add4(w []float64, ha, hb, hc, hd float64, a, b, c, d []float64) {
 	n := len(w)
 	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
 	for i := range w {
-		w[i] -= (ha*a[i] + hb*b[i]) + (hc*c[i] + hd*d[i])
+		w[i] += (ha*a[i] + hb*b[i]) + (hc*c[i] + hd*d[i])
 	}
 }
 
-// sub2 subtracts ha·a + hb·b from w.
-func sub2(w []float64, ha, hb float64, a, b []float64) {
+// add2 adds ha·a + hb·b to w.
+func add2(w []float64, ha, hb float64, a, b []float64) {
 	n := len(w)
 	a, b = a[:n], b[:n]
 	for i := range w {
-		w[i] -= ha*a[i] + hb*b[i]
+		w[i] += ha*a[i] + hb*b[i]
 	}
 }
 
