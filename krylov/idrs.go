@@ -226,6 +226,7 @@ func (m *IDRS) solve() failure {
 // starts runs rounds, each time from a true residual, the first of the given
 // norm.
 func (m *IDRS) starts(norm float64) failure {
+	draws := uint64(0)
 	for unproductive := 0; ; {
 		m.res.TrueResidual = norm / m.scale
 		if norm <= m.tolerance {
@@ -235,21 +236,23 @@ func (m *IDRS) starts(norm float64) failure {
 		if f.failed() {
 			return f
 		}
-		if end == solved {
-			m.res.Restarts++
-		} else {
+		if end != solved {
 			copy(m.x, m.best)
 		}
 		truth, f := m.truth()
 		if f.failed() {
 			return f
 		}
+		if end == solved && truth > m.tolerance {
+			m.res.Restarts++
+		}
 		if truth <= norm/2 {
 			unproductive = 0
 		} else if unproductive++; unproductive == 2 && truth > m.tolerance {
 			return m.why(end)
 		} else {
-			m.draw(m.Seed + uint64(unproductive))
+			draws++
+			m.draw(m.Seed + draws)
 		}
 		norm = truth
 	}
@@ -429,7 +432,7 @@ func (m *IDRS) step(k int) (roundEnd, failure) {
 		}
 	}
 	pivot := m.nn[k*s+k]
-	if !(math.Abs(pivot) > vanishing*size) {
+	if !(math.Abs(pivot) > 0x1p-60*size) {
 		return divided, ok
 	}
 	m.beta = m.f[k] / pivot
