@@ -451,6 +451,29 @@ func (g *GMRES) rotate(k int, before, after float64) (regular bool) {
 	return true
 }
 
+// solution sets y to the solution of the small problem for as many of the first k
+// columns, and returns how many, as keep the rounding errors of A·M·V·y well
+// below the residual that the cycle began with. All but the last few columns of a
+// singular system do.
+func (g *GMRES) solution(k int, norm float64) int {
+	for tries := 0; k > 0; tries++ {
+		g.small(k)
+		length := 0.0
+		for _, v := range g.y[:k] {
+			length = math.Hypot(length, v)
+		}
+		if 0x1p-52*g.normAM*length <= norm/16 {
+			return k
+		}
+		if tries < 8 {
+			k--
+		} else {
+			k /= 2
+		}
+	}
+	return 0
+}
+
 // small sets y = R⁻¹g for the first k columns.
 func (g *GMRES) small(k int) {
 	for i := k - 1; i >= 0; i-- {
@@ -466,8 +489,9 @@ func (g *GMRES) small(k int) {
 // true residual into v[0], and returns its norm. A correction that makes x worse
 // is taken back. f is how the cycle ended and wins over what fails here.
 func (g *GMRES) land(k int, norm float64, f failure) (truth float64, _ failure) {
-	if k == 0 {
-		return norm, f // v[0] is the residual still, of length 1
+	if k = g.solution(k, norm); k == 0 {
+		parallel.ScaleTo(g.team, g.v[0], norm, g.v[0])
+		return norm, f
 	}
 	if fault := g.correct(k); fault.failed() {
 		return norm, first(f, fault)
@@ -502,10 +526,9 @@ func first(f, g failure) failure {
 	return g
 }
 
-// correct sets x += M·V·y, or Z·y, for the first k vectors and leaves the old x
+// correct sets x += M·V·y, or Z·y, with k vectors and leaves the old x
 // in v[k]. If it fails, x is the old one.
 func (g *GMRES) correct(k int) failure {
-	g.small(k)
 	g.coef = g.y[:k]
 	g.basis, g.w = g.v[:k], g.v[k]
 	if g.flexible {

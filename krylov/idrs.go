@@ -49,9 +49,10 @@ import (
 // takes an operator with a transpose.
 //
 // x is the better of the last iterate and the best at the end of a round of s + 1
-// products, of which a copy is kept (two n-vectors of traffic for each new best).
+// products, of which a copy is kept (three n-vectors of traffic for each new best).
 // It is never worse than the start: the residual of what a failed solve returns is
-// recomputed, and if it exceeds the first one, x is the start again.
+// recomputed, and if it exceeds the first one, or if x is so large that rounding
+// errors of A·x reach it, x is the start again.
 //
 // An iteration is one product; those that verify do not count.
 //
@@ -88,7 +89,7 @@ type IDRS struct {
 	beta, omega        float64
 	normR              float64 // of the recurrence
 	normBest, normInit float64
-	normAM             float64 // the largest ‖A·M·r‖/‖r‖ seen
+	normA, normAM      float64 // the largest ‖A·u‖/‖u‖ and ‖A·M·r‖/‖r‖ seen
 	idle               int     // products since the last new best
 }
 
@@ -163,7 +164,7 @@ func (m *IDRS) prepare() failure {
 		*v = parallel.Grow(*v, m.blocks)
 	}
 	m.part, m.nn = parallel.Grow(m.part, s*m.blocks), parallel.Grow(m.nn, s*s)
-	m.normAM = 0
+	m.normA, m.normAM = 0, 0
 	m.rows, _ = hvp.Rows(m.a)
 	m.chunk = parallel.BlockSize
 	if m.rows != nil {
@@ -265,7 +266,7 @@ func (m *IDRS) truth() (norm float64, f failure) {
 	if f.failed() {
 		return 0, f
 	}
-	if !(norm <= m.normInit*(1+1e-6)) {
+	if !(norm <= m.normInit*(1+1e-6)) || norm > m.tolerance && !m.sound() {
 		m.backToStart()
 		norm, f = m.residual(m.r)
 		if f.failed() {
@@ -278,6 +279,12 @@ func (m *IDRS) truth() (norm float64, f failure) {
 	m.normR = norm
 	m.keep(norm)
 	return norm, ok
+}
+
+// sound reports whether the rounding errors of A·x alone are well below the first
+// residual. On a singular system x may grow without bound along the null space.
+func (m *IDRS) sound() bool {
+	return 0x1p-52*m.normA*parallel.Norm(m.team, m.x) <= m.normInit/16
 }
 
 // keep makes x the best iterate.
@@ -299,14 +306,10 @@ func (m *IDRS) backToStart() {
 // reason. r is the true residual.
 func (m *IDRS) why(end roundEnd) failure {
 	m.res.TrueResidual = m.normR / m.scale
-	normA := 0.0
-	if m.m == nil {
-		normA = m.normAM
-	}
 	switch {
 	case end == divided:
-		return m.whySingular(m.r, m.t, normA, errShadow)
-	case m.inconsistent(m.r, m.t, normA):
+		return m.whySingular(m.r, m.t, m.normA, errShadow)
+	case m.inconsistent(m.r, m.t, m.normA):
 		return failure{Inconsistent, errNotInRange}
 	}
 	return failure{Stagnated, nil}
@@ -319,7 +322,7 @@ func (m *IDRS) land(f failure) failure {
 	if f.status == Converged {
 		return f
 	}
-	if !(m.normR <= m.normBest) {
+	if !(m.normR <= m.normBest) || !m.sound() {
 		copy(m.x, m.best)
 		m.normR = m.normBest
 		m.res.TrueResidual = -1
@@ -371,9 +374,9 @@ func (m *IDRS) rounds() (end roundEnd, f failure) {
 		if end, f := m.reduce(); f.failed() || end != goOn {
 			return end, f
 		}
-		if m.normR < m.normBest {
+		if m.normR < m.normBest && m.sound() {
 			m.keep(m.normR)
-			m.res.Bytes += 16 * int64(m.n)
+			m.res.Bytes += 24 * int64(m.n)
 		}
 		for k := range m.s {
 			if end, f := m.step(k); f.failed() || end != goOn {
@@ -418,6 +421,9 @@ func (m *IDRS) step(k int) (roundEnd, failure) {
 	size := m.norm(parallel.Combine(m.part0), m.dst)
 	if math.IsNaN(size) || math.IsInf(size, 0) {
 		return 0, m.blame()
+	}
+	if length := m.norm(parallel.Combine(m.part1), m.src); length > 0 {
+		m.normA = max(m.normA, size/length)
 	}
 	// Forward substitution: N_{1:k-1,1:k-1}·α = φ_{1:k-1}, then φ −= N·α.
 	for i := range s {
@@ -478,6 +484,9 @@ func (m *IDRS) reduce() (roundEnd, failure) {
 		return 0, m.blame()
 	}
 	m.normAM = max(m.normAM, normT/normR)
+	if m.m == nil {
+		m.normA = max(m.normA, m.normAM)
+	}
 	if normT <= vanishing*m.normAM*normR {
 		return divided, ok
 	}

@@ -42,7 +42,7 @@ func (m *idrsCombine) Chunk(b int) {
 	kernel.PanelAdd(m.z, m.u[m.k:], m.c[m.k:], lo, hi)
 }
 
-// idrsProduct: g_k = A·u_k, if A gives row ranges, Pᵀg_k and g_kᵀg_k.
+// idrsProduct: g_k = A·u_k, if A gives row ranges, Pᵀg_k, g_kᵀg_k and u_kᵀu_k.
 type idrsProduct IDRS
 
 func (m *idrsProduct) Chunk(k int) {
@@ -50,7 +50,7 @@ func (m *idrsProduct) Chunk(k int) {
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, m.n)
 		(*IDRS)(m).shadowSums(b, m.dst)
-		m.part0[b] = kernel.Dot(m.dst[lo:hi], m.dst[lo:hi])
+		_, m.part0[b], m.part1[b] = kernel.Dots3(m.dst[lo:hi], m.src[lo:hi])
 	}
 }
 
