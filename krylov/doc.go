@@ -15,6 +15,11 @@
 //
 //	A promises               method     memory beyond x and b
 //	positive definite        [CG]       3 n-vectors, 4 with a preconditioner
+//	nothing                  [GMRES]    Restart + 1, one more with a preconditioner
+//	nothing                  [IDRS]     3s + 4: fixed, but the residual goes up and down
+//
+// A preconditioner that varies from step to step is for the Flexible variants of
+// CG and GMRES.
 //
 // [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in
 // Result.Method what it used. A method value, such as a CG, owns its workspace:

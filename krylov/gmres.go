@@ -58,7 +58,9 @@ import (
 // [Stagnated]: two full cycles in a row, at the largest restart length, took less
 // than 0.1 % off the true residual, or one took nothing at all; or a convergence
 // that the recurrence claims is denied by the true residual twice without halving
-// it in between. x is the best iterate at the end of a step. Only when the
+// it in between. Where R is nearly singular, y is cut to the columns for which the
+// rounding errors of the correction stay below the residual that it is to reduce.
+// x is the best iterate at the end of a step. Only when the
 // context ends or a preconditioner that is not diagonal fails, x is the iterate
 // of the last restart.
 //

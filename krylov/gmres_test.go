@@ -163,6 +163,9 @@ func randomSystem(t testing.TB, a hvp.Operator) (b []float64) {
 // TestGMRESAgainstTextbook: at most 5 % more steps than the plain method on real
 // matrices.
 func TestGMRESAgainstTextbook(t *testing.T) {
+	if raceEnabled {
+		t.Skip("counts steps; slow under the race detector")
+	}
 	for _, c := range []struct {
 		name    string
 		jacobi  bool
@@ -283,8 +286,15 @@ func TestNonsymmetricSystems(t *testing.T) {
 		teams := []int{0}
 		if n > 2*parallel.BlockSize {
 			teams = []int{1, 2, 3, 7}
+			if raceEnabled {
+				teams = []int{3}
+			}
 		}
-		for _, m := range nonsymmetricMethods() {
+		methods := nonsymmetricMethods()
+		if raceEnabled {
+			methods = methods[2:4] // slow
+		}
+		for _, m := range methods {
 			for _, pre := range []hvp.Operator{nil, diagonal, hidden} {
 				for _, trans := range []bool{false, true} {
 					var want []float64
@@ -433,6 +443,9 @@ func TestVaryingPreconditioner(t *testing.T) {
 
 // TestNonsymmetricMemory asserts what the doc comments say, in n-vectors.
 func TestNonsymmetricMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("slow under the race detector")
+	}
 	const m = 300
 	a := convectionDiffusion(t, m, 10)
 	n := m * m

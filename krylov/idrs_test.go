@@ -127,6 +127,9 @@ func shadows(n, s int, seed uint64) [][]float64 {
 // as the plain method. The method amplifies rounding errors, so that on hard
 // systems one run says little: the sums over several seeds are compared.
 func TestIDRSAgainstTextbook(t *testing.T) {
+	if raceEnabled {
+		t.Skip("counts products; slow under the race detector")
+	}
 	for _, c := range []struct {
 		name   string
 		jacobi bool
