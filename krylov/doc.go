@@ -16,9 +16,13 @@
 //	A promises               method     memory beyond x and b
 //	positive definite        [CG]       3 n-vectors, 4 with a preconditioner
 //	symmetric                [MINRES]   5 n-vectors, 7 with a preconditioner
+//	nothing                  [GMRES]    Restart + 1, one more with a preconditioner
+//	nothing                  [IDRS]     3s + 4: fixed, but the residual goes up and down
 //
 // MINRES also solves singular systems; with MinLength it returns the shortest
-// solution, or the shortest least-squares solution of a system that has none.
+// solution, or the shortest least-squares solution of a system that has none. A
+// preconditioner that varies from step to step is for the Flexible variants of
+// CG and GMRES.
 //
 // [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in
 // Result.Method what it used. A method value, such as a CG, owns its workspace:

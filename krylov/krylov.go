@@ -198,4 +198,7 @@ var methods = []struct {
 	{"cg", func() Method { return new(CG) }},
 	{"minres", func() Method { return new(MINRES) }},
 	{"minres-qlp", func() Method { return &MINRES{MinLength: true} }},
+	{"gmres", func() Method { return new(GMRES) }},
+	{"fgmres", func() Method { return &GMRES{Flexible: true} }},
+	{"idrs", func() Method { return new(IDRS) }},
 }
