@@ -15,6 +15,7 @@
 //
 //	A promises               method     memory beyond x and b
 //	positive definite        [CG]       3 n-vectors, 4 with a preconditioner
+//	… and many b at once     [BlockCG]  3 n×k panels, 4 with a preconditioner
 //	none, or rectangular     [LSMR]     5 n-vectors (least squares; needs Aᵀ)
 //
 // [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in

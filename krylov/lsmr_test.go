@@ -360,7 +360,7 @@ func TestLSMRSameBitsForAnyWorkers(t *testing.T) {
 				var want []float64
 				for _, workers := range []int{1, 2, 3, 7} {
 					l, x := krylov.LSMR{Damp: damp}, make([]float64, n)
-					s := &krylov.Settings{Precond: pre, Workers: workers}
+					s := &krylov.Settings{Precond: pre, Workers: workers, RTol: 0.02}
 					if _, err := l.Solve(t.Context(), op, x, b, s); err != nil {
 						t.Fatalf("%T, damp %v, precond %T: %v", op, damp, pre, err)
 					}
