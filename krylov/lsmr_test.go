@@ -346,7 +346,7 @@ func tallCSR(t testing.TB, m, n int) *hvp.CSR {
 }
 
 func TestLSMRSameBitsForAnyWorkers(t *testing.T) {
-	const m, n = 12000, 5000
+	const m, n = 9000, 4300
 	a, b := tallCSR(t, m, n), sine(m)
 	d := make([]float64, n)
 	for i := range d {

@@ -1,7 +1,7 @@
 package kernel
 
 // Panels are k vectors stored row by row: element i of vector l is x[i*k+l].
-// These loops walk a panel in strips of four, two and one columns, so that the
+// These loops walk a panel in strips of eight, four, two and one columns, so that the
 // coefficients and the sums of a strip stay in registers; a strip skips over the
 // others' elements, which is free as long as the rows of one call stay in the
 // first-level cache. Sums come out in column l at index l*stride.
@@ -16,7 +16,22 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 		vs = vs[:len(cs)]
 		out := dst[i*k : i*k+k]
 		l := 0
-		for ; l+4 <= k; l += 4 {
+		for ; l+8 <= k; l += 8 {
+			var s0, s1, s2, s3, s4, s5, s6, s7 float64
+			for j, c := range cs {
+				v, u := vs[j], (*[8]float64)(x[int(c)*k+l:])
+				s0 += v * u[0]
+				s1 += v * u[1]
+				s2 += v * u[2]
+				s3 += v * u[3]
+				s4 += v * u[4]
+				s5 += v * u[5]
+				s6 += v * u[6]
+				s7 += v * u[7]
+			}
+			*(*[8]float64)(out[l:]) = [8]float64{s0, s1, s2, s3, s4, s5, s6, s7}
+		}
+		if l+4 <= k {
 			var s0, s1, s2, s3 float64
 			for j, c := range cs {
 				v, u := vs[j], (*[4]float64)(x[int(c)*k+l:])
@@ -26,6 +41,7 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 				s3 += v * u[3]
 			}
 			*(*[4]float64)(out[l:]) = [4]float64{s0, s1, s2, s3}
+			l += 4
 		}
 		if l+2 <= k {
 			var s0, s1 float64
