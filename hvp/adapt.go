@@ -98,21 +98,20 @@ func fromRawCSR(s *sparse.CSR) (*CSR, error) {
 			sorted = sorted && (k == p || raw.Ind[k] > raw.Ind[k-1])
 		}
 	}
-	rowPtr := append([]int(nil), raw.Indptr...)
-	col := make([]int32, len(raw.Ind))
-	for k, c := range raw.Ind {
-		col[k] = int32(c)
+	// Leave out zeros, and what stands before the first and after the last row.
+	size := raw.Indptr[raw.I] - raw.Indptr[0]
+	rowPtr := make([]int, raw.I+1)
+	row, col, val := make([]int32, 0, size), make([]int32, 0, size), make([]float64, 0, size)
+	for i := range raw.I {
+		for k := raw.Indptr[i]; k < raw.Indptr[i+1]; k++ {
+			if v := raw.Data[k]; v != 0 {
+				row, col, val = append(row, int32(i)), append(col, int32(raw.Ind[k])), append(val, v)
+			}
+		}
+		rowPtr[i+1] = len(col)
 	}
-	val := append([]float64(nil), raw.Data...)
-	if sorted && rowPtr[0] == 0 && rowPtr[raw.I] == len(col) {
+	if sorted {
 		return NewCSR(raw.I, raw.J, rowPtr, col, val)
 	}
-	row := make([]int32, 0, len(col))
-	begin, end := rowPtr[0], rowPtr[raw.I]
-	for i := range raw.I {
-		for range rowPtr[i+1] - rowPtr[i] {
-			row = append(row, int32(i))
-		}
-	}
-	return NewCSRFromTriplets(raw.I, raw.J, row, col[begin:end], val[begin:end])
+	return NewCSRFromTriplets(raw.I, raw.J, row, col, val)
 }

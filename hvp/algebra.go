@@ -73,6 +73,10 @@ func (s *combination) temp(n int) *[]float64 {
 func (s *combination) apply(ctx context.Context, dst, x []float64, mul func(dst []float64, a Operator) error) error {
 	team := parallel.FromContext(ctx)
 	var tmp *[]float64
+	if len(s.terms) > 1 {
+		tmp = s.temp(len(dst))
+		defer s.scratch.Put(tmp)
+	}
 	for k, t := range s.terms {
 		if k == 0 {
 			if err := mul(dst, t.a); err != nil {
@@ -82,10 +86,6 @@ func (s *combination) apply(ctx context.Context, dst, x []float64, mul func(dst 
 				parallel.ScaleTo(team, dst, t.c, dst)
 			}
 			continue
-		}
-		if tmp == nil {
-			tmp = s.temp(len(dst))
-			defer s.scratch.Put(tmp)
 		}
 		if err := mul(*tmp, t.a); err != nil {
 			return err
@@ -166,6 +166,9 @@ func (s *combination) RowGrain() int {
 
 // Diag implements [Diagonaler].
 func (s *combination) Diag(dst []float64) error {
+	if err := checkDiag(s.rows, s.cols, dst); err != nil {
+		return err
+	}
 	tmp := s.temp(len(dst))
 	defer s.scratch.Put(tmp)
 	clear(dst)
@@ -183,18 +186,21 @@ func (s *combination) Diag(dst []float64) error {
 
 // Structure implements [Structured].
 func (s *combination) Structure() Structure {
-	all := SPD
+	all := SPD | Singular
 	definite := false
 	for _, t := range s.terms {
 		p := StructureOf(t.a)
 		switch {
-		case t.c < 0:
-			p &= Symmetric
 		case t.c == 0:
-			p &= Symmetric | Semidefinite
+			p = p&(Symmetric|Semidefinite) | Singular
+		case !(t.c > 0):
+			p &= Symmetric | Singular
 		}
 		definite = definite || p.Has(Definite)
 		all &= p | Definite
+	}
+	if s.shift != 0 {
+		all &^= Singular
 	}
 	if s.shift < 0 {
 		all &= Symmetric
@@ -203,7 +209,20 @@ func (s *combination) Structure() Structure {
 	if !all.Has(Semidefinite) || !(definite || s.shift > 0) || s.shift < 0 {
 		all &^= Definite
 	}
-	return all
+	return all.closure()
+}
+
+// transpose returns Σ c_k A_kᵀ + shift·I.
+func (s *combination) transpose() (Operator, error) {
+	t := &combination{rows: s.cols, cols: s.rows, shift: s.shift}
+	for _, k := range s.terms {
+		a, err := Transpose(k.a)
+		if err != nil {
+			return nil, err
+		}
+		t.terms = append(t.terms, term{k.c, a})
+	}
+	return t, nil
 }
 
 // Capabilities implements [Conditional].
@@ -235,6 +254,9 @@ func capabilitiesOf(a Operator) (c Capability) {
 // all capabilities. Nobody checks the promises here; solvers report what
 // contradicts them.
 func WithStructure(a Operator, s Structure) Operator {
+	if d, ok := a.(*Diagonal); ok {
+		return &Diagonal{d.d, (d.structure | s).closure()} // which solvers recognise
+	}
 	return &promised{a, (StructureOf(a) | s).closure()}
 }
 

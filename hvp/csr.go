@@ -38,14 +38,14 @@ const chunkEntries = 8192
 // Every entry is checked: a wrong length, a decreasing row pointer, a column out
 // of range, unsorted or repeated in a row, and a NaN or Inf are errors.
 func NewCSR(rows, cols int, rowPtr []int, col []int32, val []float64) (*CSR, error) {
-	if rows < 0 || cols < 0 || cols > math.MaxInt32 {
-		return nil, fmt.Errorf("hvp: CSR with %d rows and %d columns; columns must be in 0…2^31-1", rows, cols)
+	if rows < 0 || cols < 0 || rows > math.MaxInt32 || cols > math.MaxInt32 {
+		return nil, fmt.Errorf("hvp: CSR with %d rows and %d columns; both must be in 0…2^31-1", rows, cols)
 	}
 	if len(rowPtr) != rows+1 {
 		return nil, fmt.Errorf("hvp: CSR with %d rows needs %d row pointers, got %d", rows, rows+1, len(rowPtr))
 	}
 	if len(col) != len(val) {
-		return nil, fmt.Errorf("hvp: CSR with %d columns indices and %d values", len(col), len(val))
+		return nil, fmt.Errorf("hvp: CSR with %d column indices and %d values", len(col), len(val))
 	}
 	if rowPtr[0] != 0 || rowPtr[rows] != len(col) {
 		return nil, fmt.Errorf("hvp: CSR row pointers run from %d to %d, want 0 to %d", rowPtr[0], rowPtr[rows], len(col))
@@ -164,8 +164,12 @@ func bucket(n int, key []int32, order []int) (ptr, sorted []int) {
 	return ptr[:n+1], sorted
 }
 
-// transpose returns Aᵀ, building it at the first call.
+// transpose returns Aᵀ, building it at the first call: A itself if it promised,
+// and therefore was verified, to be symmetric.
 func (a *CSR) transpose() *CSR {
+	if a.structure.Has(Symmetric) {
+		return a
+	}
 	a.transOnce.Do(func() {
 		ptr := make([]int, a.cols+2)
 		for _, c := range a.col {
@@ -270,9 +274,6 @@ func (a *CSR) ApplyWeighted(ctx context.Context, dst, x, w []float64) error {
 
 // ApplyBlock implements [Blocker].
 func (a *CSR) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {
-	if k < 1 {
-		return fmt.Errorf("hvp: product with %d vectors", k)
-	}
 	return a.product(ctx, dst, x, nil, k)
 }
 
@@ -286,11 +287,10 @@ func (a *CSR) RowGrain() int { return 0 }
 
 // Diag implements [Diagonaler].
 func (a *CSR) Diag(dst []float64) error {
-	n := min(a.rows, a.cols)
-	if len(dst) != n {
-		return fmt.Errorf("hvp: diagonal of length %d for a %d×%d matrix", len(dst), a.rows, a.cols)
+	if err := checkDiag(a.rows, a.cols, dst); err != nil {
+		return err
 	}
-	for i := range n {
+	for i := range dst {
 		dst[i] = a.At(i, i)
 	}
 	return nil

@@ -77,7 +77,13 @@ func (a *Diagonal) ApplyBlock(_ context.Context, dst, x []float64, k int) error 
 }
 
 // Diag implements [Diagonaler].
-func (a *Diagonal) Diag(dst []float64) error { copy(dst, a.d); return nil }
+func (a *Diagonal) Diag(dst []float64) error {
+	if err := checkDiag(len(a.d), len(a.d), dst); err != nil {
+		return err
+	}
+	copy(dst, a.d)
+	return nil
+}
 
 // Structure implements [Structured].
 func (a *Diagonal) Structure() Structure { return a.structure }

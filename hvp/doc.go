@@ -13,6 +13,8 @@
 // capability with [Trans], [Rows], [Block], [Diag] and [StructureOf], not with a
 // bare type assertion.
 //
+// Package hvptest checks all of this on any operator.
+//
 // # Sources
 //
 //   - [Func]: a closure.

@@ -74,7 +74,13 @@ func (f *Func) ApplyRows(dst, x []float64, lo, hi int) { f.MulRows(dst, x, lo, h
 func (f *Func) RowGrain() int { return f.Grain }
 
 // Diag implements [Diagonaler].
-func (f *Func) Diag(dst []float64) error { return f.Diagonal(dst) }
+func (f *Func) Diag(dst []float64) error {
+	rows, cols := f.Dims()
+	if err := checkDiag(rows, cols, dst); err != nil {
+		return err
+	}
+	return f.Diagonal(dst)
+}
 
 // Structure implements [Structured].
 func (f *Func) Structure() Structure { return f.Promise.closure() }

@@ -182,17 +182,35 @@ func (s selfAdjoint) ApplyTrans(ctx context.Context, dst, x []float64) error {
 	return s.Apply(ctx, dst, x)
 }
 
-// Transpose returns Aᵀ as an operator, with the block and row capabilities of
-// A only if A is symmetric. It fails if a has no transpose.
+// checkDiag returns an error unless dst has the length of the diagonal of a
+// rows×cols operator.
+func checkDiag(rows, cols int, dst []float64) error {
+	if n := min(rows, cols); len(dst) != n {
+		return fmt.Errorf("hvp: diagonal of length %d for a %d×%d operator, want %d", len(dst), rows, cols, n)
+	}
+	return nil
+}
+
+// Transpose returns Aᵀ as an operator. That of a symmetric operator is itself;
+// that of a [CSR], and of algebra on such, has all capabilities; any other one
+// has no block and row products. It fails if a has no transpose.
 func Transpose(a Operator) (Operator, error) {
 	if StructureOf(a).Has(Symmetric) {
 		return a, nil
 	}
-	if t, ok := a.(*transposed); ok {
-		return t.a, nil
-	}
-	if m, ok := a.(*CSR); ok {
-		return m.transpose(), nil
+	switch a := a.(type) {
+	case *transposed:
+		return a.a, nil
+	case *CSR:
+		return a.transpose(), nil
+	case *combination:
+		return a.transpose()
+	case *promised:
+		t, err := Transpose(a.a)
+		if err != nil {
+			return nil, err
+		}
+		return WithStructure(t, a.s), nil
 	}
 	t, ok := Trans(a)
 	if !ok {
@@ -235,6 +253,9 @@ func WithWorkers(ctx context.Context, n int) context.Context {
 // checkShape returns an error unless dst and x have the lengths that a product
 // of a rows×cols operator needs, k vectors at a time.
 func checkShape(rows, cols int, dst, x []float64, k int) error {
+	if k < 1 {
+		return fmt.Errorf("hvp: product with %d vectors", k)
+	}
 	if len(dst) != rows*k || len(x) != cols*k {
 		return fmt.Errorf("hvp: product of a %d×%d operator with %d vector(s): len(dst) = %d, len(x) = %d, want %d and %d",
 			rows, cols, k, len(dst), len(x), rows*k, cols*k)

@@ -2,7 +2,6 @@ package krylov
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -14,6 +13,7 @@ import (
 //	                          from where it stopped
 //	symmetric                 MINRES
 //	symmetric and singular    MINRES with MinLength: the least-norm answer
+//	nothing                   GMRES
 //
 // Result.Method names the method that produced x and Result.Path all of them, in
 // order. Counters are sums over the path, and the limits hold for its whole
@@ -21,20 +21,20 @@ import (
 type Auto struct {
 	cg       CG
 	minres   MINRES
+	gmres    GMRES
 	settings Settings
 }
 
 // String implements [Method].
 func (m *Auto) String() string { return "auto" }
 
-var errNoMethod = errors.New("no method for an operator that does not promise to be symmetric; promise it with hvp.WithStructure, or call a method itself")
-
 // Solve implements [Method].
 func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
-	if a == nil {
-		return m.cg.Solve(ctx, a, x, b, s) // which says so
+	var promise hvp.Structure
+	if a != nil { // else the method says so
+		promise = hvp.StructureOf(a)
 	}
-	switch promise := hvp.StructureOf(a); {
+	switch {
 	case promise.Has(hvp.Symmetric | hvp.Singular):
 		m.minres.MinLength = true
 		return m.minres.Solve(ctx, a, x, b, s)
@@ -44,8 +44,7 @@ func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 		m.minres.MinLength = false
 		return m.minres.Solve(ctx, a, x, b, s)
 	}
-	res := Result{Method: m.String(), Status: InvalidInput, TrueResidual: -1}
-	return res, &Error{Status: InvalidInput, Method: m.String(), Residual: -1, Tolerance: -1, Cause: errNoMethod}
+	return m.gmres.Solve(ctx, a, x, b, s)
 }
 
 // definite runs CG and, if the promise turns out to be wrong, MINRES from the

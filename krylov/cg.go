@@ -310,10 +310,15 @@ func (c *CG) product() (pq float64, f failure) {
 func (c *CG) nullDirection(normP float64) failure {
 	size := c.normA*parallel.Norm(c.team, c.x) + c.normB
 	if math.Abs(parallel.Dot(c.team, c.r, c.p))/normP > 1e3*0x1p-52*size {
-		return failure{Inconsistent, errors.New("a direction p with A·p = 0 that is not orthogonal to the residual")}
+		return failure{Inconsistent, errNullDirection}
 	}
-	return failure{Stagnated, errors.New("a direction p with A·p = 0: the operator is singular")}
+	return failure{Stagnated, errNullSingular}
 }
+
+var (
+	errNullDirection = errors.New("a direction p with A·p = 0 that is not orthogonal to the residual")
+	errNullSingular  = errors.New("a direction p with A·p = 0: the operator is singular")
+)
 
 // updateResidual sets r −= α·q and z = M·r. It returns rᵀr, rᵀz, and the
 // numerator of β, which is rᵀz too unless the method is flexible.

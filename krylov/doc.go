@@ -15,9 +15,11 @@
 //
 //	A promises               method     memory beyond x and b
 //	positive definite        [CG]       3 n-vectors, 4 with a preconditioner
+//	  … and many b at once   [BlockCG]  3 n×k panels, 4 with a preconditioner
 //	symmetric                [MINRES]   5 n-vectors, 7 with a preconditioner
 //	nothing                  [GMRES]    Restart + 1, one more with a preconditioner
 //	nothing                  [IDRS]     3s + 4: fixed, but the residual goes up and down
+//	nothing, or rectangular  [LSMR]     5 n-vectors (least squares; needs Aᵀ)
 //
 // MINRES also solves singular systems; with MinLength it returns the shortest
 // solution, or the shortest least-squares solution of a system that has none. A

@@ -139,7 +139,8 @@ type Result struct {
 	Curvature float64
 	Direction []float64
 	// MinRitz and MaxRitz estimate the extreme eigenvalues of A, or of M·A
-	// with a preconditioner, from inside the spectrum; zero when unknown.
+	// with a preconditioner, from inside the spectrum (LSMR: the extreme
+	// singular values); zero when unknown.
 	MinRitz, MaxRitz float64
 	// ErrorLower and ErrorUpper bound the error of x in the A-norm; zero when
 	// unknown. They are set by CG, given a CurvatureFloor.
@@ -201,4 +202,5 @@ var methods = []struct {
 	{"gmres", func() Method { return new(GMRES) }},
 	{"fgmres", func() Method { return &GMRES{Flexible: true} }},
 	{"idrs", func() Method { return new(IDRS) }},
+	{"lsmr", func() Method { return new(LSMR) }},
 }

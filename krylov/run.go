@@ -91,6 +91,9 @@ func (r *run) start(ctx context.Context, method string, a hvp.Operator, x, b []f
 		}
 		r.normB = normB * r.scale
 	}
+	if s.Guess && r.scale != 1 {
+		parallel.ScaleTo(r.team, x, r.scale, x) // finish takes it back
+	}
 	rtol := s.RTol
 	if rtol == 0 && s.ATol == 0 {
 		rtol = DefaultRTol
@@ -115,7 +118,7 @@ func (r *run) checkInput(rectangular bool) failure {
 		return bad("nil operator")
 	}
 	if s.Trans {
-		if r.transA[0] != r.a {
+		if !sameOperator(r.transA[0], r.a) {
 			t, err := hvp.Transpose(r.a)
 			if err != nil {
 				return failure{InvalidInput, err}
@@ -124,7 +127,7 @@ func (r *run) checkInput(rectangular bool) failure {
 		}
 		r.a = r.transA[1]
 		if r.m != nil {
-			if r.transM[0] != r.m {
+			if !sameOperator(r.transM[0], r.m) {
 				t, err := hvp.Transpose(r.m)
 				if err != nil {
 					return bad("preconditioner of a transposed system: %w", err)
@@ -223,9 +226,6 @@ func (r *run) initialResidual(res []float64) (norm float64, f failure) {
 		parallel.ScaleTo(r.team, res, r.scale, r.b)
 		return r.normB, ok
 	}
-	if r.scale != 1 {
-		parallel.ScaleTo(r.team, r.x, r.scale, r.x)
-	}
 	norm, f = r.residual(res)
 	if f.failed() {
 		return 0, f
@@ -253,6 +253,13 @@ func (r *run) initialResidual(res []float64) (norm float64, f failure) {
 	parallel.ScaleTo(r.team, r.x, xi, r.x)
 	parallel.Axpby(r.team, res, r.scale, r.b, -xi)
 	return parallel.Norm(r.team, res), ok
+}
+
+// sameOperator reports whether a is b. Operators of a type that cannot be
+// compared, such as a struct with a slice in it, are never the same.
+func sameOperator(a, b hvp.Operator) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b
 }
 
 // nonFinite is the failure for NaN or Inf found in what.
@@ -307,7 +314,7 @@ func (r *run) finish(f failure, scratch []float64) (Result, error) {
 	}
 	if r.scale != 1 {
 		parallel.ScaleTo(r.team, r.x, 1/r.scale, r.x)
-		if m := parallel.MaxAbs(r.team, r.x); f.status == Converged && (math.IsInf(m, 0) || math.IsNaN(m)) {
+		if m := parallel.MaxAbs(r.team, r.x); f.status.Success() && (math.IsInf(m, 0) || math.IsNaN(m)) {
 			f = failure{NonFinite, errors.New("the solution exceeds the range of float64")}
 		}
 	}

@@ -31,23 +31,3 @@ func CSRRowsWeighted(dst, x []float64, rowPtr []int, col []int32, val, w []float
 	CSRRows(dst, x, rowPtr, col, val, lo, hi)
 	MulTo(dst[lo:hi], dst[lo:hi], w[lo:hi])
 }
-
-// CSRRowsBlock sets the k columns of rows lo … hi-1 of the row-major panel dst
-// to A·x for the row-major panel x. Each matrix entry is read once for all k.
-func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		out := dst[i*k : i*k+k]
-		clear(out)
-		p, q := rowPtr[i], rowPtr[i+1]
-		cs, vs := col[p:q], val[p:q]
-		vs = vs[:len(cs)]
-		for j, c := range cs {
-			v := vs[j]
-			in := x[int(c)*k : int(c)*k+k]
-			in = in[:len(out)]
-			for l, u := range in {
-				out[l] += v * u
-			}
-		}
-	}
-}

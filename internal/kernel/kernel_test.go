@@ -195,3 +195,13 @@ func TestCSR(t *testing.T) {
 		}
 	}
 }
+
+func TestScaledSumHasTheBitsOfDot(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	for _, n := range sizes {
+		x := random(rng, n)
+		if got, want := SumSquaresScaled(x, 0x1p-40), 0x1p-80*Dot(x, x); got != want {
+			t.Errorf("n=%d: %v, want %v", n, got, want)
+		}
+	}
+}

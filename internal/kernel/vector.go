@@ -42,19 +42,22 @@ func Dots3(x, y []float64) (xy, xx, yy float64) {
 	return a0 + a1, b0 + b1, c0 + c1
 }
 
-// SumSquaresScaled returns Σ (c·x_i)².
+// SumSquaresScaled returns Σ (c·x_i)². It adds in the order of Dot, so that for
+// a power of two it is c²·xᵀx to the last bit.
 func SumSquaresScaled(x []float64, c float64) float64 {
-	var s0, s1 float64
-	for len(x) >= 2 {
-		u, v := c*x[0], c*x[1]
-		s0 += u * u
-		s1 += v * v
-		x = x[2:]
+	var s0, s1, s2, s3 float64
+	for len(x) >= 4 {
+		v0, v1, v2, v3 := c*x[0], c*x[1], c*x[2], c*x[3]
+		s0 += v0 * v0
+		s1 += v1 * v1
+		s2 += v2 * v2
+		s3 += v3 * v3
+		x = x[4:]
 	}
 	for _, v := range x {
 		s0 += (c * v) * (c * v)
 	}
-	return s0 + s1
+	return (s0 + s1) + (s2 + s3)
 }
 
 // MaxAbs returns max |x_i|, or NaN if there is one among them.

@@ -1,0 +1,5 @@
+//go:build race
+
+package hvp_test
+
+const raceEnabled = true
