@@ -1,62 +1,32 @@
 package krylov_test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"fmt"
+	"errors"
+	"io/fs"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/formats"
 )
 
-// readTestMatrix reads a symmetric or general coordinate file of the Matrix
-// Market format from the data folder beside the repository. It is a stand-in
-// for the reader of the module and serves these tests only.
+// readTestMatrix reads a Matrix Market file from the data folder beside the
+// repository, and skips the test where that is absent.
 func readTestMatrix(t testing.TB, name string) *hvp.CSR {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "shared", "data", "matrices", name+".mtx.gz"))
-	if err != nil {
+	m, err := formats.ReadMatrixMarketFile(filepath.Join("..", "..", "shared", "data", "matrices", name+".mtx.gz"))
+	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("no test matrix: %v", err)
 	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(z)
-	lines.Scan()
-	symmetric, pattern := strings.Contains(lines.Text(), "symmetric"), strings.Contains(lines.Text(), "pattern")
-	var i, j []int32
-	var v []float64
-	rows := 0
-	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), "%") {
-			continue
-		}
-		var r, c int32
-		x := 1.0
-		if pattern {
-			fmt.Sscan(lines.Text(), &r, &c)
-		} else {
-			fmt.Sscan(lines.Text(), &r, &c, &x)
-		}
-		if rows == 0 {
-			rows = int(r)
-			continue
-		}
-		i, j, v = append(i, r-1), append(j, c-1), append(v, x)
-		if symmetric && r != c {
-			i, j, v = append(i, c-1), append(j, r-1), append(v, x)
-		}
-	}
-	a, err := hvp.NewCSRFromTriplets(rows, rows, i, j, v)
+	i, j, v := m.Expand()
+	a, err := hvp.NewCSRFromTriplets(m.Rows, m.Cols, i, j, v)
 	if err != nil {
 		t.Fatal(err)
 	}
