@@ -85,6 +85,14 @@ func (s Status) String() string {
 // Error implements error.
 func (s Status) Error() string { return s.String() }
 
+// Advice returns what a user may do about the status, empty for a success.
+func (s Status) Advice() string {
+	if s < 0 || int(s) >= len(statusTable) {
+		return ""
+	}
+	return statusTable[s].advice
+}
+
 // Success reports whether x solves the problem that was posed.
 func (s Status) Success() bool { return s == Converged || s == LeastSquares }
 

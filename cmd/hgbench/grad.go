@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -66,7 +65,7 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs.StringVar(&o.picture, "picture", "", "denoise: write clean, noisy and denoised image side by side to a .png `file`")
 	fs.Float64Var(&o.rtol, "rtol", 1e-10, "relative residual of the adjoint system")
 	fs.Float64Var(&o.innerRTol, "inner-rtol", 1e-10, "gradient of the inner problem, relative to that at the start")
-	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: jacobi or none")
+	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: "+precondNames())
 	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores); it does not change the result")
 	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`, - for standard output")
 	fs.StringVar(&o.out, "out", "", "write dL/dw to a .npy `file`")
@@ -89,8 +88,6 @@ func (o *gradOptions) check() error {
 		return usagef("-image, -noisy, -picture, -size and -filters belong to -problem denoise")
 	case o.problem == "denoise" && (o.train != "" || o.val != "" || o.perFeature):
 		return usagef("-train, -val and -per-feature belong to -problem logistic")
-	case o.precond != "jacobi" && o.precond != "none":
-		return usagef("no preconditioner %q; there are jacobi and none", o.precond)
 	case !(o.rtol > 0 && o.rtol < 1) || !(o.innerRTol > 0 && o.innerRTol < 1):
 		return usagef("-rtol %v and -inner-rtol %v must be between 0 and 1", o.rtol, o.innerRTol)
 	case o.workers < 0:
@@ -100,16 +97,11 @@ func (o *gradOptions) check() error {
 	case !(o.noise >= 0 && o.noise <= 1e6):
 		return usagef("-noise %v must be 0 … 1e6", o.noise)
 	}
-	for flag, path := range map[string]string{"-json": o.json, "-out": o.out, "-picture": o.picture} {
-		if path == "" || path == "-" && flag == "-json" {
-			continue
-		}
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return fmt.Errorf("%s %s: there is no directory %s", flag, path, filepath.Dir(path))
-		}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return fmt.Errorf("%s %s is a directory", flag, path)
-		}
+	if _, err := precondByName(o.precond); err != nil {
+		return err
+	}
+	if err := checkOutputs(outputFlag{"-json", o.json}, outputFlag{"-out", o.out}, outputFlag{"-picture", o.picture}); err != nil {
+		return err
 	}
 	if info, err := os.Stat(o.saveDir); o.saveDir != "" && err == nil && !info.IsDir() {
 		return fmt.Errorf("-save %s is not a directory", o.saveDir)
@@ -145,7 +137,7 @@ func runGrad(ctx context.Context, stdout, stderr io.Writer, args []string) error
 	}
 	if o.json != "-" {
 		rep.print(stdout, job)
-	} else if err := rep.writeJSON(stdout); err != nil {
+	} else if err := encodeJSON(stdout, rep); err != nil {
 		return err
 	}
 	return solveErr
@@ -163,9 +155,9 @@ type gradJob struct {
 
 // solve runs the inner solve and the adjoint.
 func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep *gradReport) error {
-	var makePrecond hypergrad.PrecondFunc
-	if o.precond == "jacobi" {
-		makePrecond = hypergrad.Jacobi
+	makePrecond, err := precondByName(o.precond)
+	if err != nil {
+		return err
 	}
 	begin := time.Now()
 	prog.phase("%s: solving the inner problem", j.title)
@@ -173,7 +165,7 @@ func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep
 		prog.update("%s: inner step %d, gradient %.2e → %.1e, %d products", j.title, p.Iteration, p.GradNorm, p.Tolerance, p.Products)
 	}}
 	res, err := inner.Solve(ctx, j.problem, j.y, j.w)
-	rep.Inner = innerReport{res.Iterations, res.Products, res.GradNorm, res.StartNorm, res.NegativeCurvature}
+	rep.Inner = innerReport{res.Iterations, res.Products, number(res.GradNorm), number(res.StartNorm), res.NegativeCurvature}
 	rep.Seconds.Inner = time.Since(begin).Seconds()
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,9 +27,9 @@ type gradReport struct {
 	GradNorm  number `json:"grad_norm"`
 	// Grad is the gradient, or the path of the .npy file that holds it, or
 	// null when there is none to rely on.
-	Grad    any         `json:"grad"`
-	Inner   innerReport `json:"inner"`
-	Solve   solveReport `json:"solve"`
+	Grad    any           `json:"grad"`
+	Inner   innerReport   `json:"inner"`
+	Solve   adjointReport `json:"solve"`
 	Seconds struct {
 		Inner   float64 `json:"inner"`
 		Adjoint float64 `json:"adjoint"`
@@ -42,47 +41,34 @@ type gradReport struct {
 }
 
 type innerReport struct {
-	Iterations        int     `json:"iterations"`
-	HVPs              int     `json:"hvps"`
-	GradNorm          float64 `json:"grad_norm"`
-	StartNorm         float64 `json:"start_norm"`
-	NegativeCurvature int     `json:"negative_curvature"`
+	Iterations        int    `json:"iterations"`
+	HVPs              int    `json:"hvps"`
+	GradNorm          number `json:"grad_norm"`
+	StartNorm         number `json:"start_norm"`
+	NegativeCurvature int    `json:"negative_curvature"`
 }
 
-type solveReport struct {
-	Method       string  `json:"method"`
-	Precond      string  `json:"precond"`
-	PrecondNote  string  `json:"precond_note,omitempty"`
-	Status       string  `json:"status"`
-	Iterations   int     `json:"iterations"`
-	HVPs         int     `json:"hvps"`
-	RHSNorm      float64 `json:"rhs_norm"`
-	Residual     float64 `json:"residual"`
-	TrueResidual float64 `json:"true_residual"`
-	Curvature    float64 `json:"curvature,omitempty"`
-	CondEstimate number  `json:"cond_estimate"`
+type adjointReport struct {
+	Method       string `json:"method"`
+	Precond      string `json:"precond"`
+	PrecondNote  string `json:"precond_note,omitempty"`
+	Status       string `json:"status"`
+	Iterations   int    `json:"iterations"`
+	HVPs         int    `json:"hvps"`
+	RHSNorm      number `json:"rhs_norm"`
+	Residual     number `json:"residual"`
+	TrueResidual number `json:"true_residual"`
+	Curvature    number `json:"curvature,omitempty"`
+	CondEstimate number `json:"cond_estimate"`
 	// GradError estimates the error of dL/dw that the residual leaves.
 	GradError number `json:"grad_error_estimate"`
-}
-
-// number is a float64 that JSON can hold: NaN and Inf become null.
-type number float64
-
-func (n number) MarshalJSON() ([]byte, error) {
-	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(n))
 }
 
 func newGradReport(o *gradOptions, j *gradJob) *gradReport {
 	ny, nw := j.problem.Dims()
 	r := &gradReport{Problem: j.name, NY: ny, NW: nw, Loss: number(math.NaN()), GradNorm: number(math.NaN()),
-		Workers: o.workers, Go: runtime.Version(), Version: version()}
+		Workers: workersOf(o.workers), Go: runtime.Version(), Version: version()}
 	r.Solve.Status = "NotSolved"
-	if r.Workers == 0 {
-		r.Workers = runtime.GOMAXPROCS(0)
-	}
 	return r
 }
 
@@ -91,8 +77,8 @@ func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
 	r.Converged = converged
 	r.Loss = number(h.Loss)
 	s := &h.Solve
-	r.Solve = solveReport{Method: s.Method, Precond: h.Precond, PrecondNote: h.PrecondNote, Status: s.Status.String(), Iterations: s.Iterations, HVPs: s.Products,
-		RHSNorm: s.RHSNorm, Residual: s.Residual, TrueResidual: s.TrueResidual, Curvature: s.Curvature,
+	r.Solve = adjointReport{Method: s.Method, Precond: h.Precond, PrecondNote: h.PrecondNote, Status: s.Status.String(), Iterations: s.Iterations, HVPs: s.Products,
+		RHSNorm: number(s.RHSNorm), Residual: number(s.Residual), TrueResidual: number(s.TrueResidual), Curvature: number(s.Curvature),
 		CondEstimate: number(s.Condition()), GradError: number(h.ResidualEffect)}
 	if s.Path != "" {
 		r.Solve.Method = s.Path
@@ -103,13 +89,6 @@ func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
 			r.Grad = grad
 		}
 	}
-}
-
-func (r *gradReport) writeJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
 }
 
 // writeFiles writes what was asked for; the results only if they converged.
@@ -149,10 +128,7 @@ func (j *gradJob) writeFiles(o *gradOptions, r *gradReport, converged bool) erro
 			}
 		}
 	}
-	if o.json != "" && o.json != "-" {
-		return formats.WriteFile(o.json, r.writeJSON)
-	}
-	return nil
+	return writeJSONFile(o.json, r)
 }
 
 // save writes y, q and the gradient, and for denoise the images, to dir.
@@ -187,9 +163,7 @@ func (j *gradJob) save(dir string) error {
 
 // print writes the report as aligned text.
 func (r *gradReport) print(w io.Writer, j *gradJob) {
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
-	}
+	line := func(name, format string, args ...any) { reportLine(w, name, format, args...) }
 	line("problem", "%s, n_y = %d, n_w = %d", r.Problem, r.NY, r.NW)
 	for _, d := range j.describe {
 		line(d[0], "%s", d[1])

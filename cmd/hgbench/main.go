@@ -1,7 +1,9 @@
-// Command hgbench computes hypergradients and measures how they scale.
+// Command hgbench computes hypergradients, solves linear systems and measures
+// how both scale.
 //
 //	hgbench                 the main job on an embedded photograph: no flags, no files
 //	hgbench grad [flags]    a hypergradient of a problem of your choice
+//	hgbench solve [flags]   a linear system of yours
 //	hgbench help [command]
 //
 // Data goes to standard output, progress to standard error. Exit status: 0 only
@@ -29,6 +31,7 @@ func main() {
 		debug.SetGCPercent(25)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
 	code := run(ctx, os.Stdout, os.Stderr, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -42,6 +45,7 @@ type command struct {
 
 var commands = []command{
 	{"grad", "compute a hypergradient", runGrad},
+	{"solve", "solve a linear system", runSolve},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.
@@ -132,7 +136,7 @@ func help(stdout io.Writer, args []string) error {
 		}
 		return usagef("no command %q; see hgbench help", args[0])
 	}
-	fmt.Fprint(stdout, `hgbench computes hypergradients and measures how they scale.
+	fmt.Fprint(stdout, `hgbench computes hypergradients, solves linear systems and measures how both scale.
 
 Usage:
 

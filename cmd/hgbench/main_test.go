@@ -39,7 +39,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`(?m)^ *\d+\.\d s  `), "TIME  "},
 	{regexp.MustCompile(`\d+\.\d+ s\b`), "TIME"},
 	{regexp.MustCompile(`on \d+ workers`), "on N workers"},
-	{regexp.MustCompile(`"(inner|adjoint|total)": [0-9.e+-]+`), `"$1": TIME`},
+	{regexp.MustCompile(`"(inner|adjoint|total|seconds|load|setup|in_products|in_precond|rest|gb_per_s)": [0-9.e+-]+`), `"$1": TIME`},
+	{regexp.MustCompile(`\d+\.\d+ GB/s`), "SPEED"},
 	{regexp.MustCompile(`"workers": \d+`), `"workers": N`},
 	{regexp.MustCompile(`"(go|version)": "[^"]*"`), `"$1": "X"`},
 	{regexp.MustCompile(`hgbench (devel|v)\S*`), "hgbench VERSION"},
@@ -47,7 +48,7 @@ var volatile = []struct {
 	// Residuals at the level of rounding errors.
 	{regexp.MustCompile(`\d\.\d\de-\d\d`), "SMALL"},
 	{regexp.MustCompile(`\d(\.\d)?e-\d\d unknown`), "SMALL unknown"},
-	{regexp.MustCompile(`"(residual|true_residual|grad_norm|grad_error_estimate)": \d(\.\d+)?e-\d\d`), `"$1": SMALL`},
+	{regexp.MustCompile(`"(residual|true_residual|grad_norm|grad_error_estimate)": \d(\.\d+)?e-\d+`), `"$1": SMALL`},
 }
 
 func mask(text, dir string) string {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/hgsolve/hgsolve/internal/formats"
+)
+
+// number is a float64 that JSON can hold: NaN and Inf become null.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// encodeJSON writes v as indented JSON.
+func encodeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// writeJSONFile writes v to a file, all or nothing; without a path, or with -
+// for standard output, it does nothing.
+func writeJSONFile(path string, v any) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	return formats.WriteFile(path, func(w io.Writer) error { return encodeJSON(w, v) })
+}
+
+// outputFlag is a flag that names a file to write; path is empty if it is not
+// given.
+type outputFlag struct{ flag, path string }
+
+// checkOutputs refuses paths that cannot be written, before anything is
+// computed. Only -json takes - for standard output.
+func checkOutputs(outputs ...outputFlag) error {
+	seen := map[string]string{}
+	for _, o := range outputs {
+		if o.path == "" || o.path == "-" && o.flag == "-json" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(o.path)); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s %s: there is no directory %s", o.flag, o.path, filepath.Dir(o.path))
+		}
+		info, err := os.Stat(o.path)
+		if err == nil && info.IsDir() {
+			return fmt.Errorf("%s %s is a directory", o.flag, o.path)
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			continue // /dev/null serves any number of flags
+		}
+		path := filepath.Clean(o.path)
+		if other, is := seen[path]; is {
+			return usagef("%s and %s both name %s", other, o.flag, o.path)
+		}
+		seen[path] = o.flag
+	}
+	return nil
+}
+
+// reportLine writes one line of a report in text: a name, and what is to say
+// about it.
+func reportLine(w io.Writer, name, format string, args ...any) {
+	fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+}
+
+// workersOf returns the number of workers that the flag -workers stands for.
+func workersOf(flag int) int {
+	if flag == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return flag
+}
