@@ -19,6 +19,9 @@ import (
 // order. Counters are sums over the path, and the limits hold for its whole
 // length.
 type Auto struct {
+	// Restart is that of GMRES; zero leaves the choice to it.
+	Restart int
+
 	cg       CG
 	minres   MINRES
 	gmres    GMRES
@@ -44,6 +47,7 @@ func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 		m.minres.MinLength = false
 		return m.minres.Solve(ctx, a, x, b, s)
 	}
+	m.gmres.Restart = m.Restart
 	return m.gmres.Solve(ctx, a, x, b, s)
 }
 

@@ -303,7 +303,7 @@ func TestNonsymmetricSystems(t *testing.T) {
 						res, err := m.Solve(context.Background(), c.a, x, b, &krylov.Settings{RTol: 1e-9, Precond: pre, Trans: trans, Workers: workers})
 						if err != nil {
 							// A short restart may stand still, and s = 1 may not do.
-							if g, is := m.(*krylov.GMRES); is && g.Restart > 0 || res.Method == "idr(1)" {
+							if g, is := m.(*krylov.GMRES); is && g.Restart > 0 || res.Method == "idrs(1)" {
 								t.Logf("%s, %v, precond %T, trans %v: %v", c.name, m, pre, trans, err)
 								break
 							}

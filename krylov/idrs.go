@@ -138,7 +138,7 @@ func (m *IDRS) String() string {
 	if s == 0 {
 		s = defaultShadows
 	}
-	return m.label.get("idr(%d)", s, false)
+	return m.label.get("idrs(%d)", s, false)
 }
 
 // Solve implements [Method].

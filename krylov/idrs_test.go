@@ -206,7 +206,7 @@ func TestParametersOfNonsymmetricMethods(t *testing.T) {
 		}
 	}
 	for m, want := range map[krylov.Method]string{
-		&krylov.GMRES{}: "gmres(30)", &krylov.GMRES{Restart: 7, Flexible: true}: "fgmres(7)", &krylov.IDRS{}: "idr(4)", &krylov.IDRS{S: 2}: "idr(2)",
+		&krylov.GMRES{}: "gmres(30)", &krylov.GMRES{Restart: 7, Flexible: true}: "fgmres(7)", &krylov.IDRS{}: "idrs(4)", &krylov.IDRS{S: 2}: "idrs(2)",
 	} {
 		if m.String() != want {
 			t.Errorf("%q, want %q", m, want)

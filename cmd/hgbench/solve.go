@@ -114,7 +114,7 @@ func (o *solveOptions) check() error {
 			return err
 		}
 	}
-	if _, err := o.newMethod(); err != nil {
+	if _, err := o.newMethod(newProgress(nil, true)); err != nil {
 		return err
 	}
 	if _, err := precondByName(o.precond); err != nil {
@@ -126,21 +126,21 @@ func (o *solveOptions) check() error {
 	return checkOutputs(outputFlag{"-out", o.out}, outputFlag{"-history", o.history}, outputFlag{"-json", o.json})
 }
 
-// restarter is a method that restarts now and then.
-type restarter interface{ SetRestart(n int) }
-
 // newMethod returns the method of -method and -restart.
-func (o *solveOptions) newMethod() (krylov.Method, error) {
+func (o *solveOptions) newMethod(prog *progress) (krylov.Method, error) {
 	m, err := krylov.New(o.method)
 	if err != nil {
 		return nil, usagef("no method %q; there are %s", o.method, strings.Replace(oneOf(krylov.Methods()), " or ", " and ", 1))
 	}
 	if o.restart > 0 {
-		r, ok := m.(restarter)
-		if !ok {
-			return nil, usagef("-restart: the method %s has no restarts", o.method)
+		switch m := m.(type) {
+		case *krylov.GMRES:
+			m.Restart = o.restart
+		case *krylov.Auto:
+			m.Restart = o.restart
+		default:
+			prog.warn("-restart means nothing to the method %s", o.method)
 		}
-		r.SetRestart(o.restart)
 	}
 	return m, nil
 }
@@ -206,7 +206,7 @@ func (j *solveJob) setUp(ctx context.Context, o *solveOptions, rep *solveReport)
 
 // solve solves the system and puts the outcome into the report.
 func (j *solveJob) solve(ctx context.Context, o *solveOptions, prog *progress, rep *solveReport) error {
-	m, err := o.newMethod()
+	m, err := o.newMethod(prog)
 	if err != nil {
 		return err
 	}

@@ -109,9 +109,9 @@ func numberIf(known bool, v float64) number {
 
 // set copies the outcome of the solve.
 func (r *solveReport) set(res *krylov.Result, s *krylov.Settings, j *solveJob, err error) {
-	r.Method, r.Path, r.Settings = res.Method, res.Path, s.String()
+	r.Method, r.Path, r.Settings = plainName(res.Method), res.Path, s.String()
 	if r.Path == "" {
-		r.Path = r.Method
+		r.Path = res.Method
 	}
 	r.Converged, r.Status = err == nil, res.Status.String()
 	if err != nil {
@@ -251,4 +251,12 @@ func times(n int) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
+}
+
+// plainName is the name of a method without its parameters: "gmres" of
+// "gmres(30)".
+func plainName(method string) string {
+	name, _, _ := strings.Cut(method, "(")
+	name, _, _ = strings.Cut(name, " ")
+	return name
 }
