@@ -56,11 +56,12 @@ type CG struct {
 	chunk, chunks, n int
 
 	// Partial sums by block; what they hold depends on the sweep.
-	part0, part1, part2 []float64
+	part0, part1 []float64
 
 	alpha, beta float64
 	t           tridiagonal
-	normA       float64 // largest ‖Ap‖/‖p‖ seen
+	normA       float64 // largest ‖Ap‖/‖p‖ looked at
+	longest     float64 // largest step length whose curvature was looked at
 	radau       float64 // coefficient of the Gauss–Radau bound
 	mu          float64 // floor of the spectrum of M·A; zero means unknown
 	direction   []float64
@@ -94,9 +95,9 @@ func (c *CG) prepare() failure {
 	c.n = n
 	c.r, c.p, c.q = parallel.Grow(c.r, n), parallel.Grow(c.p, n), parallel.Grow(c.q, n)
 	blocks := parallel.Blocks(n)
-	c.part0, c.part1, c.part2 = parallel.Grow(c.part0, blocks), parallel.Grow(c.part1, blocks), parallel.Grow(c.part2, blocks)
+	c.part0, c.part1 = parallel.Grow(c.part0, blocks), parallel.Grow(c.part1, blocks)
 	c.t.reset()
-	c.normA, c.mu = 0, c.set.CurvatureFloor
+	c.normA, c.longest, c.mu = 0, 0, c.set.CurvatureFloor
 
 	c.rows, _ = hvp.Rows(c.a)
 	c.chunk = parallel.BlockSize
@@ -207,7 +208,7 @@ func (c *CG) iterations(norm float64) failure {
 		if f := c.limits(); f.failed() {
 			return f
 		}
-		pq, f := c.product()
+		pq, f := c.product(rz)
 		if f.failed() {
 			return f
 		}
@@ -265,8 +266,8 @@ func (c *CG) firstDirection(norm float64) (rz float64, f failure) {
 }
 
 // product sets q = A·p and returns pᵀq, once it is certain that this is
-// positive curvature.
-func (c *CG) product() (pq float64, f failure) {
+// positive curvature. rz is the numerator of the step length.
+func (c *CG) product(rz float64) (pq float64, f failure) {
 	if c.rows != nil {
 		t := time.Now()
 		c.team.Run(c.chunks, (*cgProduct)(c))
@@ -280,16 +281,30 @@ func (c *CG) product() (pq float64, f failure) {
 	}
 	c.res.Reductions++
 	pq = parallel.Combine(c.part0)
-	pp := parallel.Combine(c.part1)
-	qq := parallel.Combine(c.part2)
-	normP, normQ := c.norm(pp, c.p), c.norm(qq, c.q)
+	// A vanishing curvature shows as a step that is long beside those before:
+	// only then, and at the first step, are the lengths of p and A·p worth
+	// another look at both vectors.
+	const unusual = 1e3
+	if alpha := rz / pq; !(pq > 0) || math.IsInf(pq, 0) || !(alpha <= unusual*c.longest) {
+		if f := c.curvature(pq); f.failed() {
+			return 0, f
+		}
+		c.longest = max(c.longest, alpha)
+	}
+	return pq, ok
+}
+
+// curvature decides whether pᵀAp = pq is positive beyond rounding errors.
+func (c *CG) curvature(pq float64) failure {
+	normP, normQ := parallel.Norm(c.team, c.p), parallel.Norm(c.team, c.q)
+	c.res.Reductions++
 	if math.IsNaN(pq) || math.IsInf(pq, 0) || math.IsNaN(normQ) || math.IsInf(normQ, 0) {
-		return 0, c.nonFinite("a product of the operator")
+		return c.nonFinite("a product of the operator")
 	}
 	const roundoff = 8 * 0x1p-52
 	c.normA = max(c.normA, normQ/normP)
 	if normQ <= roundoff*c.normA*normP {
-		return 0, c.nullDirection(normP)
+		return c.nullDirection(normP)
 	}
 	// For a positive definite operator with condition number κ the cosine of
 	// the angle between p and A·p is at least about 2/√κ (Kantorovich), far
@@ -299,9 +314,9 @@ func (c *CG) product() (pq float64, f failure) {
 		c.direction = parallel.Grow(c.direction, c.n)
 		parallel.ScaleTo(c.team, c.direction, 1/normP, c.p)
 		c.res.Direction = c.direction
-		return 0, failure{NegativeCurvature, fmt.Errorf("pᵀAp/pᵀp = %.3g", c.res.Curvature)}
+		return failure{NegativeCurvature, fmt.Errorf("pᵀAp/pᵀp = %.3g", c.res.Curvature)}
 	}
-	return pq, ok
+	return ok
 }
 
 // nullDirection says what a direction with A·p = 0 means. It shows that A is
@@ -407,7 +422,7 @@ func (c *CG) errorBounds(norm float64) failure {
 	if norm == 0 || rp == 0 {
 		return failure{Converged, nil}
 	}
-	pq, f := c.product()
+	pq, f := c.product(math.Inf(1)) // look at the curvature in any case
 	if f.failed() {
 		return f // the operator is not what it promised to be
 	}

@@ -15,7 +15,7 @@ func (c *CG) bounds(k int) (lo, hi, first, last int) {
 	return lo, hi, lo / parallel.BlockSize, parallel.Blocks(hi)
 }
 
-// cgProduct: q = A·p, if A gives row ranges, and pᵀq, pᵀp, qᵀq.
+// cgProduct: q = A·p, if A gives row ranges, and pᵀq.
 type cgProduct CG
 
 func (c *cgProduct) Chunk(k int) {
@@ -25,7 +25,7 @@ func (c *cgProduct) Chunk(k int) {
 	}
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, c.n)
-		c.part0[b], c.part1[b], c.part2[b] = kernel.Dots3(c.p[lo:hi], c.q[lo:hi])
+		c.part0[b] = kernel.Dot(c.p[lo:hi], c.q[lo:hi])
 	}
 }
 

@@ -50,7 +50,7 @@ func (m *idrsProduct) Chunk(k int) {
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, m.n)
 		(*IDRS)(m).shadowSums(b, m.dst)
-		_, m.part0[b], m.part1[b] = kernel.Dots3(m.dst[lo:hi], m.src[lo:hi])
+		m.part0[b], m.part1[b] = kernel.Dot(m.dst[lo:hi], m.dst[lo:hi]), kernel.Dot(m.src[lo:hi], m.src[lo:hi])
 	}
 }
 
@@ -94,7 +94,7 @@ func (m *idrsReduction) Chunk(k int) {
 	first, last := (*IDRS)(m).applyRows(k)
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, m.n)
-		m.part0[b], _, m.part1[b] = kernel.Dots3(m.r[lo:hi], m.t[lo:hi])
+		m.part0[b], m.part1[b] = kernel.Dots2(m.r[lo:hi], m.t[lo:hi])
 	}
 }
 

@@ -26,7 +26,7 @@ func (mr *MINRES) step(lo, hi int) {
 	}
 }
 
-// minresProduct: q = A·z, if A gives row ranges, and zᵀq, zᵀz, qᵀq.
+// minresProduct: q = A·z, if A gives row ranges, and zᵀq, qᵀq.
 type minresProduct MINRES
 
 func (mr *minresProduct) Chunk(k int) {
@@ -36,7 +36,7 @@ func (mr *minresProduct) Chunk(k int) {
 	}
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, mr.n)
-		mr.part[0][b], mr.part[1][b], mr.part[2][b] = kernel.Dots3(mr.z[lo:hi], mr.q[lo:hi])
+		mr.part[0][b], mr.part[2][b] = kernel.Dots2(mr.z[lo:hi], mr.q[lo:hi])
 	}
 }
 

@@ -19,27 +19,28 @@ func Dot(x, y []float64) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// Dots3 returns xᵀy, xᵀx and yᵀy in one pass.
-func Dots3(x, y []float64) (xy, xx, yy float64) {
+// Dots2 returns xᵀy and yᵀy in one pass.
+func Dots2(x, y []float64) (xy, yy float64) {
 	y = y[:len(x)]
-	var a0, a1, b0, b1, c0, c1 float64
-	for len(x) >= 2 && len(y) >= 2 {
-		u0, v0, u1, v1 := x[0], y[0], x[1], y[1]
-		a0 += u0 * v0
-		b0 += u0 * u0
+	var a0, a1, a2, a3, c0, c1, c2, c3 float64
+	for len(x) >= 4 && len(y) >= 4 {
+		v0, v1, v2, v3 := y[0], y[1], y[2], y[3]
+		a0 += x[0] * v0
+		a1 += x[1] * v1
+		a2 += x[2] * v2
+		a3 += x[3] * v3
 		c0 += v0 * v0
-		a1 += u1 * v1
-		b1 += u1 * u1
 		c1 += v1 * v1
-		x, y = x[2:], y[2:]
+		c2 += v2 * v2
+		c3 += v3 * v3
+		x, y = x[4:], y[4:]
 	}
 	for i, u := range x {
 		v := y[i]
 		a0 += u * v
-		b0 += u * u
 		c0 += v * v
 	}
-	return a0 + a1, b0 + b1, c0 + c1
+	return (a0 + a1) + (a2 + a3), (c0 + c1) + (c2 + c3)
 }
 
 // SumSquaresScaled returns Σ (c·x_i)². It adds in the order of Dot, so that for
