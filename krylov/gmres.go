@@ -163,7 +163,7 @@ func (g *GMRES) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Se
 // prepare sizes the workspace and finds the fast paths.
 func (g *GMRES) prepare() failure {
 	if g.Restart < 0 {
-		return failure{InvalidInput, fmt.Errorf("Restart = %d must not be negative", g.Restart)}
+		return failure{InvalidInput, fmt.Errorf("the field Restart = %d must not be negative", g.Restart)}
 	}
 	n := len(g.x)
 	g.n, g.blocks = n, parallel.Blocks(n)

@@ -158,7 +158,7 @@ func (m *IDRS) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 // prepare sizes the workspace and finds the fast paths.
 func (m *IDRS) prepare() failure {
 	if m.S < 0 {
-		return failure{InvalidInput, fmt.Errorf("S = %d must not be negative", m.S)}
+		return failure{InvalidInput, fmt.Errorf("the field S = %d must not be negative", m.S)}
 	}
 	n, s := len(m.x), m.S
 	if s == 0 {

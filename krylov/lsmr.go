@@ -160,7 +160,7 @@ func (l *LSMR) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 // prepare sizes the workspace and finds the fast paths.
 func (l *LSMR) prepare() failure {
 	if !(l.Damp >= 0) || math.IsInf(l.Damp, 0) || !(l.CondLimit >= 0) {
-		return failure{InvalidInput, fmt.Errorf("Damp = %v and CondLimit = %v must not be negative", l.Damp, l.CondLimit)}
+		return failure{InvalidInput, fmt.Errorf("the fields Damp = %v and CondLimit = %v must not be negative", l.Damp, l.CondLimit)}
 	}
 	if !sameOperator(l.transposes[0], l.a) {
 		at, err := hvp.Transpose(l.a)

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	errNotInRange  = errors.New("Aᵀr = 0 to ten digits for the residual r, so that b is not in the range of A; x is a least-squares solution")
+	errNotInRange  = errors.New("the residual r has Aᵀr = 0 to ten digits, so that b is not in the range of A; x is a least-squares solution")
 	errPrecondZero = errors.New("the preconditioner maps the residual to zero: it is singular")
 )
 

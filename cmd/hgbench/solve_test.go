@@ -214,10 +214,6 @@ func solveX(t *testing.T, dir string, args ...string) []float64 {
 	return x
 }
 
-func near(x, y []float64, tol float64) bool {
-	return slices.EqualFunc(x, y, func(a, b float64) bool { return math.Abs(a-b) <= tol })
-}
-
 // TestSolveInputs: the same system by every kind of file gives the same bits.
 func TestSolveInputs(t *testing.T) {
 	dir := t.TempDir()

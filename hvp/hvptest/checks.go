@@ -19,10 +19,10 @@ func (c *checker) dimensions(*Finding) error {
 	}
 	c.rows, c.cols = c.a.Dims()
 	if c.rows < 0 || c.cols < 0 {
-		return fmt.Errorf("Dims returns %d×%d", c.rows, c.cols)
+		return fmt.Errorf("the method Dims returns %d×%d", c.rows, c.cols)
 	}
 	if r, k := c.a.Dims(); r != c.rows || k != c.cols {
-		return fmt.Errorf("Dims returns %d×%d and then %d×%d", c.rows, c.cols, r, k)
+		return fmt.Errorf("the method Dims returns %d×%d and then %d×%d", c.rows, c.cols, r, k)
 	}
 	if s := hvp.StructureOf(c.a); s.Has(hvp.Symmetric) && c.rows != c.cols {
 		return fmt.Errorf("a %d×%d operator promises to be %v", c.rows, c.cols, s)
