@@ -14,6 +14,7 @@ import (
 //	symmetric                 MINRES
 //	symmetric and singular    MINRES with MinLength: the least-norm answer
 //	nothing                   GMRES
+//	nothing, rectangular      LSMR
 //
 // Result.Method names the method that produced x and Result.Path all of them, in
 // order. Counters are sums over the path, and the limits hold for its whole
@@ -25,6 +26,7 @@ type Auto struct {
 	cg       CG
 	minres   MINRES
 	gmres    GMRES
+	lsmr     LSMR
 	settings Settings
 }
 
@@ -34,10 +36,14 @@ func (m *Auto) String() string { return "auto" }
 // Solve implements [Method].
 func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
 	var promise hvp.Structure
+	var rows, cols int
 	if a != nil { // else the method says so
 		promise = hvp.StructureOf(a)
+		rows, cols = a.Dims()
 	}
 	switch {
+	case rows != cols:
+		return m.lsmr.Solve(ctx, a, x, b, s)
 	case promise.Has(hvp.Symmetric | hvp.Singular):
 		m.minres.MinLength = true
 		return m.minres.Solve(ctx, a, x, b, s)

@@ -56,6 +56,16 @@ func TestJacobiRefusesBadDiagonals(t *testing.T) {
 			t.Errorf("diagonal %v: %v", c.d, err)
 		}
 	}
+	// Without symmetry a negative entry is as good as a positive one.
+	general := diagonal(t, 2, -4).(*hvp.Func)
+	general.Promise = 0
+	m, err := precond.NewJacobi(general)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := m.DiagonalValues(); d[0] != 0.5 || d[1] != -0.25 {
+		t.Errorf("inverse diagonal %v", d)
+	}
 	noDiag := &hvp.Func{Rows: 2, Mul: func(context.Context, []float64, []float64) error { return nil }}
 	if _, err := precond.NewJacobi(noDiag); !errors.Is(err, precond.ErrNoDiagonal) {
 		t.Errorf("operator without diagonal: %v", err)
