@@ -28,6 +28,7 @@ type gradReport struct {
 	// Grad is the gradient, or the path of the .npy file that holds it, or
 	// null when there is none to rely on.
 	Grad    any           `json:"grad"`
+	Bar     *barReport    `json:"error_bar"` // null: not asked for, or no result
 	Inner   innerReport   `json:"inner"`
 	Solve   adjointReport `json:"solve"`
 	Seconds struct {
@@ -38,6 +39,18 @@ type gradReport struct {
 	Workers int    `json:"workers"`
 	Go      string `json:"go"`
 	Version string `json:"version"`
+}
+
+// barReport is the estimated error of dL/dw.
+type barReport struct {
+	Trusted     bool    `json:"trusted"`
+	Estimate    number  `json:"estimate"` // null if it is not trusted
+	Digits      number  `json:"digits"`
+	Note        string  `json:"note,omitempty"`
+	Contraction number  `json:"contraction"`
+	Step        number  `json:"step"`
+	HVPs        int     `json:"hvps"`
+	Seconds     float64 `json:"seconds"`
 }
 
 type innerReport struct {
@@ -82,6 +95,10 @@ func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
 		CondEstimate: number(s.Condition()), GradError: number(h.ResidualEffect)}
 	if s.Path != "" {
 		r.Solve.Method = s.Path
+	}
+	if b := h.Error; b != nil {
+		r.Bar = &barReport{Trusted: b.Trusted, Estimate: numberIf(b.Trusted, b.Estimate), Digits: number(b.Digits(h.GradNorm)), Note: b.Note,
+			Contraction: number(b.Contraction), Step: number(b.Step), HVPs: b.Products, Seconds: b.Elapsed.Seconds()}
 	}
 	if converged {
 		r.GradNorm = number(h.GradNorm)
@@ -187,7 +204,15 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 		return
 	}
 	line("loss", "%.12g", float64(r.Loss))
-	line("‖dL/dw‖", "%.12g, of which the residual leaves about %.1e unknown", float64(r.GradNorm), float64(s.GradError))
+	line("‖dL/dw‖", "%.12g", float64(r.GradNorm))
+	switch b := r.Bar; {
+	case b == nil:
+		line("error", "not estimated; the residual of the adjoint leaves about %.2e", float64(s.GradError))
+	case !b.Trusted:
+		line("error", "no estimate to trust: %s", b.Note)
+	default:
+		line("error", "about %.2e: %.0f digits, estimated with %d more products in %.2f s", float64(b.Estimate), math.Floor(float64(b.Digits)), b.HVPs, b.Seconds)
+	}
 	for i, g := range j.grad {
 		if i == 10 {
 			line("", "… %d more; -out writes all", len(j.grad)-i)

@@ -45,6 +45,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`"(go|version)": "[^"]*"`), `"$1": "X"`},
 	{regexp.MustCompile(`hgbench (devel|v)\S*`), "hgbench VERSION"},
 	{regexp.MustCompile(`(\d\.\d{9})\d+`), "$1"},
+	{regexp.MustCompile(`\d+ digits, estimated with \d+ more`), "N digits, estimated with N more"},
+	{regexp.MustCompile(`"(estimate|digits|contraction|step|hvps)": [0-9.e+-]+`), `"$1": ESTIMATE`},
+	{regexp.MustCompile(`"seconds": \d[0-9.e-]*`), `"seconds": TIME`},
 	// Residuals at the level of rounding errors.
 	{regexp.MustCompile(`\d\.\d\de-\d\d`), "SMALL"},
 	{regexp.MustCompile(`\d(\.\d)?e-\d\d unknown`), "SMALL unknown"},
