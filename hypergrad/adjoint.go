@@ -80,11 +80,6 @@ type Report struct {
 	Setup, Linear, Mixed time.Duration
 }
 
-// errShape reports vectors that do not fit the problem.
-func errShape(what string, got, want int) error {
-	return fmt.Errorf("hypergrad: len(%s) = %d, want %d", what, got, want)
-}
-
 // Gradient sets dst = dL/dw at a y that solves G(y, w) = 0. len(y) = n_y,
 // len(w) = len(dst) = n_w; y and w are not changed. The error is nil only if the
 // linear solve converged; otherwise dst is computed from its best iterate, which
@@ -92,13 +87,8 @@ func errShape(what string, got, want int) error {
 func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64) (Report, error) {
 	rep := Report{Precond: "none"}
 	ny, nw := p.Dims()
-	switch {
-	case len(y) != ny:
-		return rep, errShape("y", len(y), ny)
-	case len(w) != nw:
-		return rep, errShape("w", len(w), nw)
-	case len(dst) != nw:
-		return rep, errShape("dst", len(dst), nw)
+	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"dst", len(dst), nw}); err != nil {
+		return rep, err
 	}
 	ctx, team := e.scope(ctx)
 	start := time.Now()

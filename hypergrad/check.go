@@ -40,13 +40,8 @@ func (d Difference) Error() float64 {
 func CheckGradient(ctx context.Context, p Problem, inner InnerSolver, y, w, grad, u []float64, h float64) (Difference, error) {
 	var d Difference
 	ny, nw := p.Dims()
-	for _, v := range []struct {
-		name      string
-		got, want int
-	}{{"y", len(y), ny}, {"w", len(w), nw}, {"grad", len(grad), nw}, {"u", len(u), nw}} {
-		if v.got != v.want {
-			return d, errShape(v.name, v.got, v.want)
-		}
+	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"grad", len(grad), nw}, length{"u", len(u), nw}); err != nil {
+		return d, err
 	}
 	size := 0.0
 	for i, v := range u {

@@ -2,6 +2,7 @@ package hypergrad
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hgsolve/hgsolve/hvp"
 )
@@ -43,4 +44,20 @@ type Problem interface {
 	// Loss returns ℓ(y, w) and sets dy = ∂ℓ/∂y and dw = ∂ℓ/∂w. Either may be
 	// nil: not wanted.
 	Loss(ctx context.Context, dy, dw, y, w []float64) (float64, error)
+}
+
+// length is the length of a vector and what it should be.
+type length struct {
+	name      string
+	got, want int
+}
+
+// checkLengths returns an error for the first vector that does not fit.
+func checkLengths(vectors ...length) error {
+	for _, v := range vectors {
+		if v.got != v.want {
+			return fmt.Errorf("hypergrad: len(%s) = %d, want %d", v.name, v.got, v.want)
+		}
+	}
+	return nil
 }

@@ -98,11 +98,8 @@ func (s *Newton) Solve(ctx context.Context, eq Equation, y, w []float64) (res In
 	begin := time.Now()
 	defer func() { res.Elapsed = time.Since(begin) }()
 	ny, nw := eq.Dims()
-	if len(y) != ny {
-		return res, errShape("y", len(y), ny)
-	}
-	if len(w) != nw {
-		return res, errShape("w", len(w), nw)
+	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}); err != nil {
+		return res, err
 	}
 	if s.Workers != 0 {
 		ctx = hvp.WithWorkers(ctx, s.Workers)

@@ -15,15 +15,8 @@ import (
 func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []float64) (Report, error) {
 	rep := Report{Precond: "none"}
 	ny, nw := p.Dims()
-	switch {
-	case len(y) != ny:
-		return rep, errShape("y", len(y), ny)
-	case len(w) != nw:
-		return rep, errShape("w", len(w), nw)
-	case len(u) != nw:
-		return rep, errShape("u", len(u), nw)
-	case len(dst) != ny:
-		return rep, errShape("dst", len(dst), ny)
+	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"u", len(u), nw}, length{"dst", len(dst), ny}); err != nil {
+		return rep, err
 	}
 	ctx, team := e.scope(ctx)
 	start := time.Now()
