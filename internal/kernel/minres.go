@@ -2,29 +2,34 @@ package kernel
 
 // The kernels of methods built on the symmetric Lanczos process.
 
-// LanczosStep sets o ← a·q − b·v − c·o, the next vector of a Lanczos process in
-// the place of the last but one, and returns oᵀo of the new o and qᵀo of the
-// old one.
-func LanczosStep(o, v, q []float64, a, b, c float64) (oo, qo float64) {
+// lanczosStepPlain is the plain twin of [LanczosStep]. The conversions keep the
+// compiler from fusing a product with a sum, which would give other bits.
+func lanczosStepPlain(o, v, q []float64, a, b, c float64) (oo, qo float64) {
 	v, q = v[:len(o)], q[:len(o)]
-	var s0, s1, t0, t1 float64
-	for len(o) >= 2 && len(v) >= 2 && len(q) >= 2 {
-		t0 += q[0] * o[0]
-		t1 += q[1] * o[1]
-		e := a*q[0] - b*v[0] - c*o[0]
-		f := a*q[1] - b*v[1] - c*o[1]
-		o[0], o[1] = e, f
-		s0 += e * e
-		s1 += f * f
-		o, v, q = o[2:], v[2:], q[2:]
+	var s0, s1, s2, s3, t0, t1, t2, t3 float64
+	for len(o) >= 4 && len(v) >= 4 && len(q) >= 4 {
+		t0 += float64(q[0] * o[0])
+		t1 += float64(q[1] * o[1])
+		t2 += float64(q[2] * o[2])
+		t3 += float64(q[3] * o[3])
+		e := float64(a*q[0]) - float64(b*v[0]) - float64(c*o[0])
+		f := float64(a*q[1]) - float64(b*v[1]) - float64(c*o[1])
+		g := float64(a*q[2]) - float64(b*v[2]) - float64(c*o[2])
+		h := float64(a*q[3]) - float64(b*v[3]) - float64(c*o[3])
+		o[0], o[1], o[2], o[3] = e, f, g, h
+		s0 += float64(e * e)
+		s1 += float64(f * f)
+		s2 += float64(g * g)
+		s3 += float64(h * h)
+		o, v, q = o[4:], v[4:], q[4:]
 	}
 	for i := range o {
-		t0 += q[i] * o[i]
-		e := a*q[i] - b*v[i] - c*o[i]
+		t0 += float64(q[i] * o[i])
+		e := float64(a*q[i]) - float64(b*v[i]) - float64(c*o[i])
 		o[i] = e
-		s0 += e * e
+		s0 += float64(e * e)
 	}
-	return s0 + s1, t0 + t1
+	return (s0 + s1) + (s2 + s3), (t0 + t1) + (t2 + t3)
 }
 
 // LanczosStepDiag sets o ← a·D·q − b·v − c·o with D = diag(d), d > 0, and
@@ -42,13 +47,13 @@ func LanczosStepDiag(o, v, q, d []float64, a, b, c float64) (odo, ddo, qo float6
 	return odo, ddo, qo
 }
 
-// MinresStep sets w2 ← a·v − b·w1 − c·w2 and adds t·w2 to x.
-func MinresStep(x, w2, w1, v []float64, a, b, c, t float64) {
+// minresStepPlain is the plain twin of [MinresStep].
+func minresStepPlain(x, w2, w1, v []float64, a, b, c, t float64) {
 	w2, w1, v = w2[:len(x)], w1[:len(x)], v[:len(x)]
 	for i, e := range v {
-		w := a*e - b*w1[i] - c*w2[i]
+		w := float64(a*e) - float64(b*w1[i]) - float64(c*w2[i])
 		w2[i] = w
-		x[i] += t * w
+		x[i] += float64(t * w)
 	}
 }
 
