@@ -54,11 +54,11 @@ func TestAssembly(t *testing.T) {
 					at := shift * (k + 1) % 5 // the slices of one call differ in alignment
 					in[k], out[k] = asm[k][at:at+n], twin[k][at:at+n]
 				}
-				s := fill(make([]float64, 4))
+				s := fill(make([]float64, 6))
 				where := fmt.Sprintf("%s, n=%d, shift %d", kind, n, shift)
-				check := func(what string, got, want [2]float64) {
+				check := func(what string, got, want [3]float64) {
 					t.Helper()
-					if !sameBits(got[0], want[0]) || !sameBits(got[1], want[1]) {
+					if !sameBits(got[0], want[0]) || !sameBits(got[1], want[1]) || !sameBits(got[2], want[2]) {
 						t.Fatalf("%s (%s): sums %x, twin has %x", what, where, got, want)
 					}
 					for k := range asm {
@@ -69,16 +69,22 @@ func TestAssembly(t *testing.T) {
 						}
 					}
 				}
-				var got, want [2]float64
+				var got, want [3]float64
 				got[0], got[1] = Dots2(in[0], in[1])
 				want[0], want[1] = dots2Plain(out[0], out[1])
 				check("Dots2", got, want)
 				got[0], got[1] = LanczosStep(in[0], in[1], in[2], s[0], s[1], s[2])
 				want[0], want[1] = lanczosStepPlain(out[0], out[1], out[2], s[0], s[1], s[2])
 				check("LanczosStep", got, want)
+				got[0], got[1], got[2] = LanczosStepDiag(in[1], in[3], in[0], in[2], s[0], s[1], s[2])
+				want[0], want[1], want[2] = lanczosStepDiagPlain(out[1], out[3], out[0], out[2], s[0], s[1], s[2])
+				check("LanczosStepDiag", got, want)
 				MinresStep(in[3], in[2], in[1], in[0], s[0], s[1], s[2], s[3])
 				minresStepPlain(out[3], out[2], out[1], out[0], s[0], s[1], s[2], s[3])
 				check("MinresStep", got, want)
+				QLPStep(in[0], in[1], in[3], in[2], s[0], s[1], s[2], s[3], s[4], s[5])
+				qlpStepPlain(out[0], out[1], out[3], out[2], s[0], s[1], s[2], s[3], s[4], s[5])
+				check("QLPStep", got, want)
 			}
 		}
 	}

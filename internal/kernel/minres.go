@@ -32,19 +32,23 @@ func lanczosStepPlain(o, v, q []float64, a, b, c float64) (oo, qo float64) {
 	return (s0 + s1) + (s2 + s3), (t0 + t1) + (t2 + t3)
 }
 
-// LanczosStepDiag sets o ← a·D·q − b·v − c·o with D = diag(d), d > 0, and
-// returns oᵀD⁻¹o and ‖D⁻¹o‖² of the new o and qᵀo of the old one.
-func LanczosStepDiag(o, v, q, d []float64, a, b, c float64) (odo, ddo, qo float64) {
+// lanczosStepDiagPlain is the plain twin of [LanczosStepDiag].
+func lanczosStepDiagPlain(o, v, q, d []float64, a, b, c float64) (odo, ddo, qo float64) {
 	v, q, d = v[:len(o)], q[:len(o)], d[:len(o)]
+	var r, s, t [4]float64 // running sums: twelve do not fit the registers
 	for i, w := range o {
-		qo += q[i] * w
-		e := a*(d[i]*q[i]) - b*v[i] - c*w
-		o[i] = e
+		e := float64(a*float64(d[i]*q[i])) - float64(b*v[i]) - float64(c*w)
 		g := e / d[i]
-		odo += e * g
-		ddo += g * g
+		lane := i & 3
+		if i >= len(o)&^3 {
+			lane = 0
+		}
+		o[i] = e
+		r[lane] += float64(e * g)
+		s[lane] += float64(g * g)
+		t[lane] += float64(q[i] * w)
 	}
-	return odo, ddo, qo
+	return (r[0] + r[1]) + (r[2] + r[3]), (s[0] + s[1]) + (s[2] + s[3]), (t[0] + t[1]) + (t[2] + t[3])
 }
 
 // minresStepPlain is the plain twin of [MinresStep].
@@ -57,20 +61,15 @@ func minresStepPlain(x, w2, w1, v []float64, a, b, c, t float64) {
 	}
 }
 
-// QLPStep applies two reflections to the columns of (w2, w1, a·v),
-//
-//	(w2, v') ← (c2·w2 + s2·a·v,  s2·w2 − c2·a·v)
-//	(w1, w)  ← (c1·w1 + s1·v',   s1·w1 − c1·v')
-//
-// adds u·w2 to x and leaves w in the place of w2.
-func QLPStep(x, w2, w1, v []float64, a, c2, s2, c1, s1, u float64) {
+// qlpStepPlain is the plain twin of [QLPStep].
+func qlpStepPlain(x, w2, w1, v []float64, a, c2, s2, c1, s1, u float64) {
 	w2, w1, v = w2[:len(x)], w1[:len(x)], v[:len(x)]
 	for i, e := range v {
 		e *= a
 		f, g := w2[i], w1[i]
-		x[i] += u * (c2*f + s2*e)
-		e = s2*f - c2*e
-		w1[i] = c1*g + s1*e
-		w2[i] = s1*g - c1*e
+		x[i] += float64(u * (float64(c2*f) + float64(s2*e)))
+		e = float64(s2*f) - float64(c2*e)
+		w1[i] = float64(c1*g) + float64(s1*e)
+		w2[i] = float64(s1*g) - float64(c1*e)
 	}
 }
