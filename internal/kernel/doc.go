@@ -7,4 +7,8 @@
 // one length first) and with four independent accumulators in reductions, which
 // hides the latency of the addition. Each fast kernel has a plain twin in the
 // tests that it is compared with.
+//
+// The kernels of MINRES have assembly for AVX2 besides (files _amd64.s), with
+// the plain Go code as the twin that gives the same bits. The build tag purego
+// leaves the assembly out.
 package kernel

@@ -19,26 +19,27 @@ func Dot(x, y []float64) float64 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// Dots2 returns xᵀy and yᵀy in one pass.
-func Dots2(x, y []float64) (xy, yy float64) {
+// dots2Plain is the plain twin of [Dots2]. The conversions keep the compiler from
+// fusing a product with a sum, which would give other bits.
+func dots2Plain(x, y []float64) (xy, yy float64) {
 	y = y[:len(x)]
 	var a0, a1, a2, a3, c0, c1, c2, c3 float64
 	for len(x) >= 4 && len(y) >= 4 {
 		v0, v1, v2, v3 := y[0], y[1], y[2], y[3]
-		a0 += x[0] * v0
-		a1 += x[1] * v1
-		a2 += x[2] * v2
-		a3 += x[3] * v3
-		c0 += v0 * v0
-		c1 += v1 * v1
-		c2 += v2 * v2
-		c3 += v3 * v3
+		a0 += float64(x[0] * v0)
+		a1 += float64(x[1] * v1)
+		a2 += float64(x[2] * v2)
+		a3 += float64(x[3] * v3)
+		c0 += float64(v0 * v0)
+		c1 += float64(v1 * v1)
+		c2 += float64(v2 * v2)
+		c3 += float64(v3 * v3)
 		x, y = x[4:], y[4:]
 	}
 	for i, u := range x {
 		v := y[i]
-		a0 += u * v
-		c0 += v * v
+		a0 += float64(u * v)
+		c0 += float64(v * v)
 	}
 	return (a0 + a1) + (a2 + a3), (c0 + c1) + (c2 + c3)
 }
