@@ -50,10 +50,9 @@ type CG struct {
 	Flexible bool
 
 	run
-	r, p, q, z, old  []float64
-	rows             hvp.RowRanger // of a; nil if it has none
-	d                []float64     // diagonal of a diagonal preconditioner
-	chunk, chunks, n int
+	cut
+	r, p, q, z, old []float64
+	d               []float64 // diagonal of a diagonal preconditioner
 
 	// Partial sums by block; what they hold depends on the sweep.
 	part0, part1 []float64
@@ -92,19 +91,13 @@ func (c *CG) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Setti
 // prepare sizes the workspace and finds the fast paths.
 func (c *CG) prepare() failure {
 	n := len(c.x)
-	c.n = n
 	c.r, c.p, c.q = parallel.Grow(c.r, n), parallel.Grow(c.p, n), parallel.Grow(c.q, n)
 	blocks := parallel.Blocks(n)
 	c.part0, c.part1 = parallel.Grow(c.part0, blocks), parallel.Grow(c.part1, blocks)
 	c.t.reset()
 	c.normA, c.longest, c.mu = 0, 0, c.set.CurvatureFloor
 
-	c.rows, _ = hvp.Rows(c.a)
-	c.chunk = parallel.BlockSize
-	if c.rows != nil {
-		c.chunk *= max(1, parallel.Blocks(c.rows.RowGrain()))
-	}
-	c.chunks = (n + c.chunk - 1) / c.chunk
+	c.cutRows(c.a, n)
 
 	c.d = nil
 	if c.m == nil {
@@ -136,20 +129,9 @@ func (c *CG) prepare() failure {
 // solve runs CG, and again from the true residual when that does not confirm
 // the convergence that the recurrence claims, as long as this halves it.
 func (c *CG) solve() failure {
-	norm, f := c.initialResidual(c.r)
+	norm, f := c.open(c.r)
 	if f.failed() {
 		return f
-	}
-	if c.set.History {
-		c.history = append(c.history, norm/c.scale)
-	}
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return c.nonFinite("the first residual")
-	}
-	c.res.Residual = norm / c.scale
-	if norm <= c.tolerance {
-		c.res.TrueResidual = norm / c.scale
-		return failure{Converged, nil}
 	}
 	for {
 		f := c.iterations(norm)

@@ -8,18 +8,11 @@ import (
 // The sweeps of CG, each a parallel.Task on the workspace itself. A chunk is one
 // or more blocks: as many as the operator wants rows at a time.
 
-// bounds returns the elements and the blocks of chunk k.
-func (c *CG) bounds(k int) (lo, hi, first, last int) {
-	lo = k * c.chunk
-	hi = min(lo+c.chunk, c.n)
-	return lo, hi, lo / parallel.BlockSize, parallel.Blocks(hi)
-}
-
 // cgProduct: q = A·p, if A gives row ranges, and pᵀq.
 type cgProduct CG
 
 func (c *cgProduct) Chunk(k int) {
-	lo, hi, first, last := (*CG)(c).bounds(k)
+	lo, hi, first, last := c.bounds(k)
 	if c.rows != nil {
 		c.rows.ApplyRows(c.q, c.p, lo, hi)
 	}
@@ -33,7 +26,7 @@ func (c *cgProduct) Chunk(k int) {
 type cgResidual CG
 
 func (c *cgResidual) Chunk(k int) {
-	_, _, first, last := (*CG)(c).bounds(k)
+	_, _, first, last := c.bounds(k)
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, c.n)
 		if c.d == nil {
@@ -48,7 +41,7 @@ func (c *cgResidual) Chunk(k int) {
 type cgDirection CG
 
 func (c *cgDirection) Chunk(k int) {
-	lo, hi, _, _ := (*CG)(c).bounds(k)
+	lo, hi, _, _ := c.bounds(k)
 	x, p := c.x[lo:hi], c.p[lo:hi]
 	switch {
 	case c.d != nil:

@@ -79,15 +79,15 @@ type GMRES struct {
 	Flexible bool
 
 	run
+	cut
 	label    label
 	v        [][]float64 // basis
 	zs       [][]float64 // M·v_k, if Flexible
 	z        []float64   // M·v for the current v
-	rows     hvp.RowRanger
-	d        []float64 // diagonal of a diagonal preconditioner
-	flexible bool      // Flexible, and there is a preconditioner
+	d        []float64   // diagonal of a diagonal preconditioner
+	flexible bool        // Flexible, and there is a preconditioner
 
-	chunk, chunks, n, blocks int
+	blocks int
 
 	// What the sweeps work on.
 	basis   [][]float64 // v[:k] or zs[:k]
@@ -166,14 +166,9 @@ func (g *GMRES) prepare() failure {
 		return failure{InvalidInput, fmt.Errorf("the field Restart = %d must not be negative", g.Restart)}
 	}
 	n := len(g.x)
-	g.n, g.blocks = n, parallel.Blocks(n)
+	g.blocks = parallel.Blocks(n)
 	g.norms = parallel.Grow(g.norms, g.blocks)
-	g.rows, _ = hvp.Rows(g.a)
-	g.chunk = parallel.BlockSize
-	if g.rows != nil {
-		g.chunk *= max(1, parallel.Blocks(g.rows.RowGrain()))
-	}
-	g.chunks = (n + g.chunk - 1) / g.chunk
+	g.cutRows(g.a, n)
 	g.normAM = 0
 
 	g.d, g.flexible = nil, g.Flexible && g.m != nil
@@ -218,17 +213,10 @@ func (g *GMRES) resize(m int) {
 
 // solve runs cycles, each from the true residual that the one before left.
 func (g *GMRES) solve() failure {
-	norm, f := g.initialResidual(g.vector(&g.v, 0))
+	norm, f := g.open(g.vector(&g.v, 0))
 	if f.failed() {
 		return f
 	}
-	if g.set.History {
-		g.history = append(g.history, norm/g.scale)
-	}
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return g.nonFinite("the first residual")
-	}
-	g.res.Residual = norm / g.scale
 	m, longest := g.lengths()
 	stalls := 0
 	for {

@@ -72,7 +72,7 @@ func TestBasisIsOrthonormal(t *testing.T) {
 func BenchmarkOrthogonalise(b *testing.B) {
 	const n, k = 4_000_000, 16
 	rng := rand.New(rand.NewPCG(5, 5))
-	g := GMRES{n: n, blocks: parallel.Blocks(n), chunk: parallel.BlockSize, chunks: parallel.Blocks(n)}
+	g := GMRES{blocks: parallel.Blocks(n), cut: cut{n: n, chunk: parallel.BlockSize, chunks: parallel.Blocks(n)}}
 	g.norms = make([]float64, g.blocks)
 	g.resize(k)
 	for j := range k + 1 {

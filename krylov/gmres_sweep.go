@@ -11,12 +11,11 @@ import (
 type gmresProduct GMRES
 
 func (g *gmresProduct) Chunk(k int) {
-	lo := k * g.chunk
-	hi := min(lo+g.chunk, g.n)
+	lo, hi, first, last := g.bounds(k)
 	if g.rows != nil {
 		g.rows.ApplyRows(g.w, g.src, lo, hi)
 	}
-	for b := lo / parallel.BlockSize; b < parallel.Blocks(hi); b++ {
+	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, g.n)
 		(*GMRES)(g).clearShares(b)
 		kernel.PanelDots(g.part[b:], g.blocks, g.basis, g.w, lo, hi)

@@ -89,8 +89,8 @@ type IDRS struct {
 	Seed uint64
 
 	run
+	cut
 	label label
-	rows  hvp.RowRanger
 	d     []float64 // diagonal of a diagonal preconditioner
 
 	p, u, g            [][]float64
@@ -99,7 +99,6 @@ type IDRS struct {
 	best, begun        []float64 // the x of the best residual; the guess
 	drawn              shadow    // what p holds
 	n, s, blocks       int
-	chunk, chunks      int
 	part               []float64 // shares of Pᵀ·(a vector), as in GMRES
 	part0, part1       []float64 // shares of other sums
 	part2              []float64
@@ -186,12 +185,7 @@ func (m *IDRS) prepare() failure {
 	}
 	m.part, m.nn = parallel.Grow(m.part, s*m.blocks), parallel.Grow(m.nn, s*s)
 	m.normA, m.normAM = 0, 0
-	m.rows, _ = hvp.Rows(m.a)
-	m.chunk = parallel.BlockSize
-	if m.rows != nil {
-		m.chunk *= max(1, parallel.Blocks(m.rows.RowGrain()))
-	}
-	m.chunks = (n + m.chunk - 1) / m.chunk
+	m.cutRows(m.a, n)
 	m.draw(m.Seed)
 	m.d = nil
 	if dm, is := m.m.(hvp.DiagonalMatrix); is {

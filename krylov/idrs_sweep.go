@@ -57,12 +57,11 @@ func (m *idrsProduct) Chunk(k int) {
 // applyRows computes the rows of chunk k of dst = A·src, if A gives row ranges,
 // and returns the blocks of the chunk.
 func (m *IDRS) applyRows(k int) (first, last int) {
-	lo := k * m.chunk
-	hi := min(lo+m.chunk, m.n)
+	lo, hi, first, last := m.bounds(k)
 	if m.rows != nil {
 		m.rows.ApplyRows(m.dst, m.src, lo, hi)
 	}
-	return lo / parallel.BlockSize, parallel.Blocks(hi)
+	return first, last
 }
 
 // shadowSums sets the shares of block b in Pᵀv.

@@ -80,12 +80,10 @@ type LSMR struct {
 	CondLimit float64
 
 	run
-	at               hvp.Operator
-	transposes       [2]hvp.Operator // A and Aᵀ of the last solve
-	rows, atRows     hvp.RowRanger   // of A and of Aᵀ; nil if they have none
-	nr, nc           int             // rows and columns of A
-	mChunk, nChunk   int
-	mChunks, nChunks int
+	at           hvp.Operator
+	transposes   [2]hvp.Operator // A and Aᵀ of the last solve
+	overM, overN cut             // the sweeps over the rows of A, and over those of Aᵀ
+	nr, nc       int             // rows and columns of A
 
 	u, t, p, h, g []float64 // g is h̄; p is v, or N⁻¹v with a preconditioner
 	u2            []float64 // the part of u that damping adds
@@ -151,7 +149,7 @@ func (l *LSMR) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 		l.estimates = LSMREstimates{NormA: l.normA, Cond: l.res.Condition(), Gradient: l.grad / l.scale,
 			NormX: parallel.Norm(l.team, l.x) / l.scale}
 		res, err := l.finish(f, l.u)
-		l.at, l.rows, l.atRows, l.d = nil, nil, nil, nil
+		l.at, l.overM.rows, l.overN.rows, l.d = nil, nil, nil, nil
 		return res, err
 	}
 	return l.finish(f, nil)
@@ -180,8 +178,8 @@ func (l *LSMR) prepare() failure {
 	if l.Damp > 0 {
 		l.u2 = parallel.Grow(l.u2, n)
 	}
-	l.rows, l.mChunk, l.mChunks = rowChunks(l.a, m)
-	l.atRows, l.nChunk, l.nChunks = rowChunks(l.at, n)
+	l.overM.cutRows(l.a, m)
+	l.overN.cutRows(l.at, n)
 	l.normA, l.minS, l.grad = 0, math.Inf(1), 0
 	l.rtol = min(1, l.tolerance/l.normB)
 	l.gradTol = l.rtol
@@ -205,17 +203,6 @@ func (l *LSMR) prepare() failure {
 		}
 	}
 	return ok
-}
-
-// rowChunks returns the row ranges of a, if it has them, and how n rows are cut
-// for them: into whole blocks of the length that a asks for.
-func rowChunks(a hvp.Operator, n int) (rows hvp.RowRanger, chunk, chunks int) {
-	rows, _ = hvp.Rows(a)
-	chunk = parallel.BlockSize
-	if rows != nil {
-		chunk *= max(1, parallel.Blocks(rows.RowGrain()))
-	}
-	return rows, chunk, (n + chunk - 1) / chunk
 }
 
 // solve runs segments of LSMR, each from a residual computed from x, until such

@@ -61,19 +61,19 @@ func (l *LSMR) safeScale() {
 // left sets β₊u₊ = A·v − α·u.
 func (l *LSMR) left() failure {
 	l.c = -l.alpha / l.uNorm
-	if l.rows != nil {
+	if l.overM.rows != nil {
 		if err := l.ctx.Err(); err != nil {
 			return failure{Canceled, err}
 		}
 		t := time.Now()
-		l.team.Run(l.mChunks, (*lsmrLeft)(l))
+		l.team.Run(l.overM.chunks, (*lsmrLeft)(l))
 		l.res.InProducts += time.Since(t)
 		l.res.Products++
 	} else {
 		if f := l.apply(l.t[:l.nr], l.v); f.failed() {
 			return f
 		}
-		l.team.Run(l.mChunks, (*lsmrLeft)(l))
+		l.team.Run(l.overM.chunks, (*lsmrLeft)(l))
 	}
 	l.beta = l.run.norm(parallel.Combine(l.part0[:parallel.Blocks(l.nr)]), l.u)
 	if l.Damp > 0 {
@@ -103,7 +103,7 @@ func (l *LSMR) right() failure {
 		l.safeScale()
 	}
 	l.c, l.c1 = 1/l.uNorm, -l.beta
-	if l.atRows != nil {
+	if l.overN.rows != nil {
 		if err := l.ctx.Err(); err != nil {
 			return failure{Canceled, err}
 		}

@@ -8,23 +8,16 @@ import (
 // The sweeps of LSMR, each a parallel.Task on the workspace itself, over the
 // rows of A (m) or over its columns (n).
 
-func (l *LSMR) nSweep(t parallel.Task) { l.team.Run(l.nChunks, t) }
-
-// blocksOf returns the blocks of chunk k of a vector of n elements.
-func blocksOf(k, chunk, n int) (lo, hi, first, last int) {
-	lo = k * chunk
-	hi = min(lo+chunk, n)
-	return lo, hi, lo / parallel.BlockSize, parallel.Blocks(hi)
-}
+func (l *LSMR) nSweep(t parallel.Task) { l.team.Run(l.overN.chunks, t) }
 
 // lsmrLeft: t = A·v, if A gives row ranges, u ← t + c·u and uᵀu.
 type lsmrLeft LSMR
 
 func (l *lsmrLeft) Chunk(k int) {
-	lo, hi, first, last := blocksOf(k, l.mChunk, l.nr)
+	lo, hi, first, last := l.overM.bounds(k)
 	t := l.t[:l.nr]
-	if l.rows != nil {
-		l.rows.ApplyRows(t, l.v, lo, hi)
+	if l.overM.rows != nil {
+		l.overM.rows.ApplyRows(t, l.v, lo, hi)
 	}
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, l.nr)
@@ -45,10 +38,10 @@ func (l *lsmrDamp) Chunk(b int) {
 type lsmrRight LSMR
 
 func (l *lsmrRight) Chunk(k int) {
-	lo, hi, first, last := blocksOf(k, l.nChunk, l.nc)
+	lo, hi, first, last := l.overN.bounds(k)
 	t := l.t[:l.nc]
-	if l.atRows != nil {
-		l.atRows.ApplyRows(t, l.u, lo, hi)
+	if l.overN.rows != nil {
+		l.overN.rows.ApplyRows(t, l.u, lo, hi)
 	}
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, l.nc)
@@ -67,7 +60,7 @@ func (l *lsmrRight) Chunk(k int) {
 type lsmrStep LSMR
 
 func (l *lsmrStep) Chunk(k int) {
-	_, _, first, last := blocksOf(k, l.nChunk, l.nc)
+	_, _, first, last := l.overN.bounds(k)
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, l.nc)
 		x, g, h, v, p := l.x[lo:hi], l.g[lo:hi], l.h[lo:hi], l.v[lo:hi], l.p[lo:hi]

@@ -98,6 +98,7 @@ type MINRES struct {
 	TranCond float64
 
 	run
+	cut
 	shifted [2]hvp.Operator // A and A − σ·I, kept for the next solve
 	sigma   float64         // of shifted
 	named   struct {
@@ -108,14 +109,12 @@ type MINRES struct {
 	// The stored vectors are multiples of those of the maths: v = s·v_k and
 	// z = s·M·v_k. Without a preconditioner z is v. With a diagonal one v is
 	// z: only M·v_k is stored.
-	v, old, z, zOld  []float64
-	q, w1, w2        []float64     // A·z, d_{k-1} or w_{k-1}, and the one before
-	rows             hvp.RowRanger // of a; nil if it has none
-	d                []float64     // diagonal of a diagonal preconditioner
-	general          bool          // there is a preconditioner that is not diagonal
-	chunk, chunks, n int
-	part             [3][]float64 // partial sums by block
-	ca, cb, cc       float64      // coefficients of the Lanczos step
+	v, old, z, zOld []float64
+	q, w1, w2       []float64    // A·z, d_{k-1} or w_{k-1}, and the one before
+	d               []float64    // diagonal of a diagonal preconditioner
+	general         bool         // there is a preconditioner that is not diagonal
+	part            [3][]float64 // partial sums by block
+	ca, cb, cc      float64      // coefficients of the Lanczos step
 
 	// The Lanczos process and the reflections from the left.
 	null         float64 // threshold of ‖A·r‖/(‖A‖‖r‖)
@@ -215,18 +214,12 @@ func (mr *MINRES) prepare() failure {
 		mr.a = mr.shifted[1]
 	}
 	n := len(mr.x)
-	mr.n = n
 	mr.v, mr.old, mr.q = parallel.Grow(mr.v, n), parallel.Grow(mr.old, n), parallel.Grow(mr.q, n)
 	mr.w1, mr.w2 = parallel.Grow(mr.w1, n), parallel.Grow(mr.w2, n)
 	for i := range mr.part {
 		mr.part[i] = parallel.Grow(mr.part[i], parallel.Blocks(n))
 	}
-	mr.rows, _ = hvp.Rows(mr.a)
-	mr.chunk = parallel.BlockSize
-	if mr.rows != nil {
-		mr.chunk *= max(1, parallel.Blocks(mr.rows.RowGrain()))
-	}
-	mr.chunks = (n + mr.chunk - 1) / mr.chunk
+	mr.cutRows(mr.a, n)
 	mr.t.reset()
 	mr.normA, mr.null, mr.curvatureTries, mr.shortest, mr.nested = 0, minresFlat, 0, mr.MinLength, -1
 	mr.d, mr.general = nil, false
@@ -263,20 +256,9 @@ const (
 // solve runs MINRES, and again from the true residual as long as this halves
 // it, until that meets the tolerance or is known to be least.
 func (mr *MINRES) solve() failure {
-	norm, f := mr.initialResidual(mr.v)
+	norm, f := mr.open(mr.v)
 	if f.failed() {
 		return f
-	}
-	if mr.set.History {
-		mr.history = append(mr.history, norm/mr.scale)
-	}
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return mr.nonFinite("the first residual")
-	}
-	mr.res.Residual = norm / mr.scale
-	if norm <= mr.tolerance {
-		mr.res.TrueResidual = norm / mr.scale
-		return failure{Converged, nil}
 	}
 	for {
 		end, f := mr.iterations(norm)

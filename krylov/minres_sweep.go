@@ -8,13 +8,6 @@ import (
 // The sweeps of MINRES, each a parallel.Task on the workspace itself. A chunk is
 // one or more blocks: as many as the operator wants rows at a time.
 
-// bounds returns the elements and the blocks of chunk k.
-func (mr *MINRES) bounds(k int) (lo, hi, first, last int) {
-	lo = k * mr.chunk
-	hi = min(lo+mr.chunk, mr.n)
-	return lo, hi, lo / parallel.BlockSize, parallel.Blocks(hi)
-}
-
 // step takes the step that waits on one range of elements.
 func (mr *MINRES) step(lo, hi int) {
 	x, w2, w1, v := mr.x[lo:hi], mr.w2[lo:hi], mr.w1[lo:hi], mr.zOld[lo:hi]
@@ -30,7 +23,7 @@ func (mr *MINRES) step(lo, hi int) {
 type minresProduct MINRES
 
 func (mr *minresProduct) Chunk(k int) {
-	lo, hi, first, last := (*MINRES)(mr).bounds(k)
+	lo, hi, first, last := mr.bounds(k)
 	if mr.rows != nil {
 		mr.rows.ApplyRows(mr.q, mr.z, lo, hi)
 	}
@@ -45,7 +38,7 @@ func (mr *minresProduct) Chunk(k int) {
 type minresLanczos MINRES
 
 func (mr *minresLanczos) Chunk(k int) {
-	_, _, first, last := (*MINRES)(mr).bounds(k)
+	_, _, first, last := mr.bounds(k)
 	for b := first; b < last; b++ {
 		lo, hi := parallel.Block(b, mr.n)
 		(*MINRES)(mr).step(lo, hi)
@@ -66,6 +59,6 @@ func (mr *minresLanczos) Chunk(k int) {
 type minresStep MINRES
 
 func (mr *minresStep) Chunk(k int) {
-	lo, hi, _, _ := (*MINRES)(mr).bounds(k)
+	lo, hi, _, _ := mr.bounds(k)
 	(*MINRES)(mr).step(lo, hi)
 }

@@ -262,6 +262,26 @@ func sameOperator(a, b hvp.Operator) (same bool) {
 	return a == b
 }
 
+// open sets res = b' − A·x' as initialResidual does and notes its norm. It ends
+// the solve when the guess, or x = 0, is good enough already.
+func (r *run) open(res []float64) (norm float64, f failure) {
+	if norm, f = r.initialResidual(res); f.failed() {
+		return 0, f
+	}
+	if r.set.History {
+		r.history = append(r.history, norm/r.scale)
+	}
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return 0, r.nonFinite("the first residual")
+	}
+	r.res.Residual = norm / r.scale
+	if norm <= r.tolerance {
+		r.res.TrueResidual = norm / r.scale
+		return norm, failure{Converged, nil}
+	}
+	return norm, ok
+}
+
 // nonFinite is the failure for NaN or Inf found in what.
 func (r *run) nonFinite(what string) failure {
 	return failure{NonFinite, fmt.Errorf("NaN or Inf in %s", what)}
