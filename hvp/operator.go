@@ -232,6 +232,7 @@ func (t *transposed) ApplyTrans(ctx context.Context, dst, x []float64) error {
 	return t.a.Apply(ctx, dst, x)
 }
 func (t *transposed) Structure() Structure { return StructureOf(t.a) }
+func (t *transposed) Accuracy() float64    { return AccuracyOf(t.a) }
 func (t *transposed) Diag(dst []float64) error {
 	return t.a.(Diagonaler).Diag(dst)
 }
