@@ -38,6 +38,7 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	}
 	settings := e.Settings
 	settings.Trans = false
+	loosen(&rep, &settings, lin.Y)
 	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
 		return rep, err
 	}
