@@ -211,6 +211,12 @@ func Transpose(a Operator) (Operator, error) {
 			return nil, err
 		}
 		return WithStructure(t, a.s), nil
+	case *instrumented:
+		t, err := Transpose(a.a)
+		if err != nil {
+			return nil, err
+		}
+		return instrument(t, a.meter, !a.flipped), nil
 	}
 	t, ok := Trans(a)
 	if !ok {
