@@ -281,3 +281,45 @@ func dot(x, y []float64) (s float64) {
 	}
 	return s
 }
+
+// TestFiniteDifferenceGivenNoise: a promise of noise lengthens the step and is
+// believed where the field shows less; a step that is given is kept.
+func TestFiniteDifferenceGivenNoise(t *testing.T) {
+	ctx, c := context.Background(), curvedFields(100)[0]
+	last := 0.0
+	for _, noise := range []float64{0, 1e-10, 1e-6} {
+		f := must[*hvp.FiniteDifference](t)(hvp.NewFiniteDifference(ctx, c.field, c.y, &hvp.FiniteDifferenceSettings{Noise: noise}))
+		if !(f.Step() > 4*last) {
+			t.Errorf("noise %g: step %g, %g with less noise", noise, f.Step(), last)
+		}
+		if a := f.Accuracy(); !(a > noise) || a > 1e-2 {
+			t.Errorf("noise %g: accuracy %g", noise, a)
+		}
+		last = f.Step()
+	}
+	f := must[*hvp.FiniteDifference](t)(hvp.NewFiniteDifference(ctx, c.field, c.y, &hvp.FiniteDifferenceSettings{Step: 1e-9}))
+	if f.Step() != 1e-9 || !(f.Accuracy() > 1e-8) {
+		t.Errorf("step %g with accuracy %g, want 1e-9 with less than 1e-8", f.Step(), f.Accuracy())
+	}
+}
+
+// TestFiniteDifferenceCost: gradients at construction and per product.
+func TestFiniteDifferenceCost(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range curvedFields(200) {
+		for _, s := range fdVariants[:6] {
+			calls := 0
+			count := func(ctx context.Context, dst, y []float64) error { calls++; return c.field(ctx, dst, y) }
+			f := must[*hvp.FiniteDifference](t)(hvp.NewFiniteDifference(ctx, count, c.y, &s))
+			build := calls
+			if err := f.Apply(ctx, make([]float64, 200), c.y); err != nil {
+				t.Fatal(err)
+			}
+			per := calls - build
+			t.Logf("%s, %s: %d gradients to find the step, %d per product", c.name, fdName(s), build, per)
+			if c.name != "tiny units" && c.name != "huge units" && build > 1+12*per {
+				t.Errorf("%s, %s: %d gradients to find the step, %d per product", c.name, fdName(s), build, per)
+			}
+		}
+	}
+}
