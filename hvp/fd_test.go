@@ -323,3 +323,29 @@ func TestFiniteDifferenceCost(t *testing.T) {
 		}
 	}
 }
+
+// TestFiniteDifferenceOfUnitVectors: what is reported for generic vectors holds, up
+// to a factor, for the most concentrated ones too, whose product is one column.
+func TestFiniteDifferenceOfUnitVectors(t *testing.T) {
+	ctx, n := context.Background(), 300
+	for _, c := range curvedFields(n) {
+		for _, s := range fdVariants {
+			f := must[*hvp.FiniteDifference](t)(hvp.NewFiniteDifference(ctx, c.field, c.y, &s))
+			got, want, v := make([]float64, n), make([]float64, n), make([]float64, n)
+			sum, size := 0.0, 0.0
+			for i := range n {
+				v[i] = 1
+				if err := f.Apply(ctx, got, v); err != nil {
+					t.Fatal(err)
+				}
+				c.jacobian(want, v, c.y)
+				e := relativeTo(got, want) * math.Sqrt(dot(want, want))
+				sum, size = sum+e*e, size+dot(want, want)
+				v[i] = 0
+			}
+			if e := math.Sqrt(sum / size); !(e <= 10*f.Accuracy()) {
+				t.Errorf("%s, %s: error of all columns %.2g, reported %.2g", c.name, fdName(s), e, f.Accuracy())
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package hypergrad
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -31,6 +32,15 @@ func loosen(rep *Report, s *krylov.Settings, a hvp.Operator) {
 	}
 	rep.ToleranceNote = fmt.Sprintf("the relative tolerance of %.2g was loosened to %.2g: the products with ∂G/∂y are accurate to %.2g only", asked, floor, rep.ProductAccuracy)
 	s.RTol = floor
+}
+
+// solveError wraps the error of a linear solve, with what inexact products have to
+// do with it.
+func solveError(what string, rep *Report, err error) error {
+	if rep.ProductAccuracy > 0 && errors.Is(err, krylov.Stagnated) {
+		return fmt.Errorf("hypergrad: %s solve with products accurate to %.2g only, which may be all that they can deliver: %w", what, rep.ProductAccuracy, err)
+	}
+	return fmt.Errorf("hypergrad: %s solve: %w", what, err)
 }
 
 // transAccuracy returns the accuracy of the transpose product of ∂G/∂w.

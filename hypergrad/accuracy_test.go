@@ -2,6 +2,7 @@ package hypergrad_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -184,5 +185,85 @@ func TestMixedFromWhatIsGiven(t *testing.T) {
 				t.Errorf("closures %03b: element %d is %v, want %v", bits, i, got[i], want[i])
 			}
 		}
+	}
+}
+
+// TestMethodsOnDifferences: each method that may be chosen for the promises ends
+// well on products by differences, with exact and with noisy gradients.
+func TestMethodsOnDifferences(t *testing.T) {
+	ctx, n := context.Background(), 120
+	w, y := []float64{0.7, 1, -0.5, 2}, make([]float64, n)
+	if _, err := (&hypergrad.Newton{RTol: 1e-13}).Solve(ctx, coupled(n, 0), y, w); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"cg", "minres", "minres-qlp", "gmres", "fgmres", "idrs"} {
+		for _, sigma := range []float64{0, 1e-9, 1e-6} {
+			p := coupled(n, sigma)
+			p.HVP, p.Mixed, p.MixedTrans = nil, nil, nil
+			m, err := krylov.New(method)
+			if err != nil {
+				t.Fatal(err)
+			}
+			grad := make([]float64, 4)
+			rep, err := (&hypergrad.Estimator{Method: m, Settings: krylov.Settings{RTol: 1e-12}}).Gradient(ctx, p, y, w, grad)
+			if err != nil {
+				t.Errorf("%s, noise %g: %v (%s)", method, sigma, err, rep.ToleranceNote)
+			}
+		}
+	}
+}
+
+// TestNewtonOnDifferences: the inner problem from gradients alone, exact and noisy,
+// comes down to the noise.
+func TestNewtonOnDifferences(t *testing.T) {
+	ctx, n := context.Background(), 120
+	w := []float64{0.7, 1, -0.5, 2}
+	for sigma, atol := range map[float64]float64{0: 1e-11, 1e-9: 1e-7, 1e-6: 1e-4} {
+		p, y := coupled(n, sigma), make([]float64, n)
+		p.HVP, p.Mixed, p.MixedTrans = nil, nil, nil
+		res, err := (&hypergrad.Newton{ATol: atol}).Solve(ctx, p, y, w)
+		t.Logf("noise %g: %d steps, %d products, ‖G‖ = %.2g", sigma, res.Iterations, res.Products, res.GradNorm)
+		if err != nil {
+			t.Errorf("noise %g: %v", sigma, err)
+		}
+	}
+}
+
+// TestStagnationOnDifferences: where the condition number keeps the residual above
+// a tolerance that the products alone would allow, the error says both.
+func TestStagnationOnDifferences(t *testing.T) {
+	ctx, n := context.Background(), 50
+	p := &hypergrad.Funcs{NY: n, NW: 1, Structure: hvp.Symmetric}
+	stiffness := func(i int) float64 { return math.Pow(10, -6+6*float64(i)/float64(n-1)) }
+	p.Gradient = func(dst, y, w []float64) error {
+		// Rotated by a reflection, so that the errors of all parts mix.
+		mean := 0.0
+		for _, v := range y {
+			mean += 2 * v / float64(n)
+		}
+		sum := 0.0
+		for i, v := range y {
+			dst[i] = stiffness(i) * math.Sin(v-mean)
+			sum += 2 * dst[i] / float64(n)
+		}
+		for i := range dst {
+			dst[i] += w[0] - 1 - sum
+		}
+		return nil
+	}
+	p.LossValue = func(dy, dw, y, w []float64) (float64, error) {
+		for i := range dy {
+			dy[i] = math.Cos(float64(i))
+		}
+		return 0, nil
+	}
+	y := make([]float64, n)
+	for i := range y {
+		y[i] = 0.3 * math.Sin(float64(i))
+	}
+	rep, err := (&hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-9}}).Gradient(ctx, p, y, []float64{1}, make([]float64, 1))
+	t.Logf("%v, accuracy %.2g, note %q, error %v", rep.Solve.Status, rep.ProductAccuracy, rep.ToleranceNote, err)
+	if !errors.Is(err, krylov.Stagnated) || !strings.Contains(err.Error(), "products accurate to") {
+		t.Errorf("the error does not say why: %v", err)
 	}
 }

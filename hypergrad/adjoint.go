@@ -153,7 +153,7 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	rep.Mixed = time.Since(start)
 	rep.GradNorm = parallel.Norm(team, dst)
 	if solveErr != nil {
-		return rep, fmt.Errorf("hypergrad: adjoint solve: %w", solveErr)
+		return rep, solveError("adjoint", &rep, solveErr)
 	}
 	if math.IsNaN(rep.GradNorm) || math.IsInf(rep.GradNorm, 0) {
 		return rep, errors.New("hypergrad: dL/dw holds NaN or Inf")

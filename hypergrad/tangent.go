@@ -58,7 +58,7 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	rep.Linear = time.Since(start)
 	rep.GradNorm = parallel.Norm(team, dst)
 	if err != nil {
-		return rep, fmt.Errorf("hypergrad: tangent solve: %w", err)
+		return rep, solveError("tangent", &rep, err)
 	}
 	return rep, nil
 }
