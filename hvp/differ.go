@@ -184,7 +184,7 @@ func (d *differ) ready(ctx context.Context) error {
 		}
 		d.noise = max(d.noise, min(rel, 0.1))
 	}
-	l := ladder{differ: d, ctx: ctx, rungs: make(map[int]*rung)}
+	l := ladder{differ: d, ctx: ctx, rungs: make(map[int]*rung), between: make(map[int]float64)}
 	if err := l.climb(); err != nil {
 		return err
 	}
@@ -204,7 +204,10 @@ type ladder struct {
 	start  float64
 	scale  float64 // 1 + ‖y‖∞
 	rungs  map[int]*rung
-	failed error // of the field, at a step that was too long
+	// between holds the differences of the products at rungs k and k+1.
+	between map[int]float64
+	gap     []float64
+	failed  error // of the field, at a step that was too long
 }
 
 const (
@@ -368,9 +371,15 @@ func (l *ladder) optimum(b balance) float64 {
 // Noise falls by 4 from rung to rung, so that it rules the difference to the
 // shorter step; truncation grows by 4^p and rules that to the longer one.
 func (l *ladder) judge(k int) (balance, error) {
-	for j := k - 1; j <= k+1; j++ {
-		if err := l.measure(j); err != nil {
+	for j := k - 1; j <= k; j++ {
+		if err := l.compare(j); err != nil {
 			return balance{}, err
+		}
+	}
+	// Products that are compared already are not kept: they are long vectors.
+	for j, r := range l.rungs {
+		if j < k-1 || j > k+1 {
+			r.product = nil
 		}
 	}
 	if !l.rungs[k].usable {
@@ -380,33 +389,49 @@ func (l *ladder) judge(k int) (balance, error) {
 	// steps.
 	terms := l.rungs[k].size*l.scale + norm(l.ctx, l.base)*math.Sqrt(float64(len(l.probes)))
 	b := balance{noise: l.stencil.amplification() * l.noise * terms / l.stepAt(k)}
-	for j := k - 1; l.rungs[j] != nil; j-- {
-		if l.rungs[j].usable {
-			b.noise = max(b.noise, l.between(j)*l.stepAt(j)/l.stepAt(k))
+	for j := k - 1; ; j-- {
+		d, known := l.between[j]
+		if !known {
+			break
+		}
+		if !math.IsInf(d, 1) {
+			b.noise = max(b.noise, d*l.stepAt(j)/l.stepAt(k))
 		}
 	}
-	b.truncation = math.Inf(1)
-	if l.rungs[k+1].usable {
-		// Steps that are not short enough yet do not show the full order.
-		b.truncation = l.between(k) / math.Pow(ladderRatio, float64(min(l.stencil.order, 4)))
-	}
+	// Steps that are not short enough yet do not show the full order.
+	b.truncation = l.between[k] / math.Pow(ladderRatio, float64(min(l.stencil.order, 4)))
 	return b, nil
 }
 
-// between returns the difference of the products at rungs k and k+1.
-func (l *ladder) between(k int) float64 {
-	a, b := l.rungs[k].product, l.rungs[k+1].product
-	d := make([]float64, len(a))
-	for i := range d {
-		d[i] = a[i] - b[i]
+// compare sets between[k] to the difference of the products at rungs k and k+1,
+// infinite if one of them is not usable.
+func (l *ladder) compare(k int) error {
+	if _, known := l.between[k]; known {
+		// Their sizes are known too.
+		return nil
 	}
-	return norm(l.ctx, d)
+	for j := k; j <= k+1; j++ {
+		if err := l.measure(j); err != nil {
+			return err
+		}
+	}
+	a, b := l.rungs[k], l.rungs[k+1]
+	if !a.usable || !b.usable {
+		l.between[k] = math.Inf(1)
+		return nil
+	}
+	l.gap = parallel.Grow(l.gap, len(a.product))
+	for i, v := range a.product {
+		l.gap[i] = v - b.product[i]
+	}
+	l.between[k] = norm(l.ctx, l.gap)
+	return nil
 }
 
 // measure computes rung k. A field that fails or is not finite there makes the
 // rung unusable; only the end of the context is an error.
 func (l *ladder) measure(k int) error {
-	if l.rungs[k] != nil {
+	if r := l.rungs[k]; r != nil && r.product != nil {
 		return nil
 	}
 	r := &rung{product: make([]float64, len(l.probes)*l.rows)}
