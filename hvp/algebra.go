@@ -212,6 +212,17 @@ func (s *combination) Structure() Structure {
 	return all.closure()
 }
 
+// Accuracy implements [Approximate]: that of the worst term. Terms that cancel
+// each other make the relative error larger.
+func (s *combination) Accuracy() (worst float64) {
+	for _, t := range s.terms {
+		if t.c != 0 {
+			worst = max(worst, AccuracyOf(t.a))
+		}
+	}
+	return worst
+}
+
 // transpose returns Σ c_k A_kᵀ + shift·I.
 func (s *combination) transpose() (Operator, error) {
 	t := &combination{rows: s.cols, cols: s.rows, shift: s.shift}
@@ -267,6 +278,7 @@ type promised struct {
 
 func (p *promised) Dims() (rows, cols int)   { return p.a.Dims() }
 func (p *promised) Structure() Structure     { return p.s }
+func (p *promised) Accuracy() float64        { return AccuracyOf(p.a) }
 func (p *promised) Capabilities() Capability { return capabilitiesOf(p.a) | p.symmetricTrans() }
 func (p *promised) RowGrain() int            { return p.a.(RowRanger).RowGrain() }
 func (p *promised) Diag(dst []float64) error { return p.a.(Diagonaler).Diag(dst) }

@@ -2,7 +2,6 @@ package hvp_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -218,21 +217,6 @@ func operators(t testing.TB) map[string]hvp.Operator {
 func TestOperatorsKeepTheContract(t *testing.T) {
 	for name, a := range operators(t) {
 		t.Run(name, func(t *testing.T) { hvptest.TestOperator(t, a, nil) })
-	}
-}
-
-func TestFiniteDifferenceKeepsTheContract(t *testing.T) {
-	y := make([]float64, 300)
-	for i := range y {
-		y[i] = 1 + 0.3*float64(i%5)
-	}
-	for _, forward := range []bool{false, true} {
-		t.Run(fmt.Sprintf("forward=%v", forward), func(t *testing.T) {
-			s := &hvp.FiniteDifferenceSettings{Forward: forward, Promise: hvp.SPD}
-			a := must[*hvp.FiniteDifference](t)(hvp.NewFiniteDifference(context.Background(), cubic, y, s))
-			// ‖y‖ ≈ 30 enlarges the step, and a third derivative of 6 the error.
-			hvptest.TestOperator(t, a, &hvptest.Options{Tol: 3e3 * a.Accuracy()})
-		})
 	}
 }
 

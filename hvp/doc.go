@@ -21,8 +21,26 @@
 //   - [CSR]: a sparse matrix, from triplets, a gonum matrix or a
 //     james-bowman/sparse matrix.
 //   - [Diagonal]: diag(d).
-//   - [FiniteDifference]: differences of a gradient.
+//   - [FiniteDifference]: differences of a gradient, with a measured step.
+//   - [MixedDifference]: ∂G/∂w by differences of G, or of the gradient in w.
 //   - [Shift], [Scale], [Sum], [WithStructure]: algebra, keeping capabilities.
+//
+// Differences have errors far above rounding. Such operators say how large
+// ([Approximate], [AccuracyOf]), wrappers pass it on, and solvers are not to chase a
+// residual below it. [EstimateNoise] measures how noisy a gradient is.
+//
+// # Looking into an operator
+//
+//   - [EstimateDiagonal], [EstimateTrace], [HutchPlusPlus]: from products with
+//     random vectors, with an uncertainty.
+//   - [NewColouring], [NewGridColouring]: where the sparsity pattern is known, a
+//     few products give the diagonal ([Colouring.Diagonal]), diagonal blocks
+//     ([BlockDiagonal]) or the whole matrix ([Recover]), exactly.
+//   - [ExtremeEigenvalues]: both ends of the spectrum, with error bounds.
+//   - [Instrument]: how often it was used, how long that took, how much memory
+//     it moved.
+//
+// All of it is seeded and gives the same bits for any number of workers.
 //
 // # Workers
 //

@@ -211,6 +211,12 @@ func Transpose(a Operator) (Operator, error) {
 			return nil, err
 		}
 		return WithStructure(t, a.s), nil
+	case *instrumented:
+		t, err := Transpose(a.a)
+		if err != nil {
+			return nil, err
+		}
+		return instrument(t, a.meter, !a.flipped), nil
 	}
 	t, ok := Trans(a)
 	if !ok {
@@ -232,6 +238,7 @@ func (t *transposed) ApplyTrans(ctx context.Context, dst, x []float64) error {
 	return t.a.Apply(ctx, dst, x)
 }
 func (t *transposed) Structure() Structure { return StructureOf(t.a) }
+func (t *transposed) Accuracy() float64    { return AccuracyOf(t.a) }
 func (t *transposed) Diag(dst []float64) error {
 	return t.a.(Diagonaler).Diag(dst)
 }

@@ -68,9 +68,16 @@ type Report struct {
 	// Precond names the preconditioner, "none" if there is none, and PrecondNote
 	// says why one that was asked for is not used.
 	Precond, PrecondNote string
+	// ProductAccuracy and MixedAccuracy are the relative errors of products with
+	// ∂G/∂y and ∂G/∂w that these operators report, zero for exact ones; see
+	// [hvp.Approximate]. ToleranceNote says how the tolerance of the linear
+	// solve was loosened because of the first, and is empty if it was not.
+	ProductAccuracy, MixedAccuracy float64
+	ToleranceNote                  string
 	// ResidualEffect estimates the part of the error of dL/dw that the residual
-	// of the linear solve leaves: ‖q‖-scaled by the relative residual,
-	// ‖(∂G/∂w)ᵀq‖·‖r‖/‖∂ℓ/∂y‖. It is an estimate of size, not a bound.
+	// of the linear solve and the errors of inexact products leave: ‖(∂G/∂w)ᵀq‖
+	// times the sum of ‖r‖/‖∂ℓ/∂y‖, ProductAccuracy and MixedAccuracy. It is an
+	// estimate of size, not a bound.
 	ResidualEffect float64
 	// Error estimates the error of dL/dw; nil unless the Estimator's ErrorBar
 	// is set and the linear solve converged.
@@ -123,6 +130,7 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	}
 	settings := e.Settings
 	settings.Trans = true
+	loosen(&rep, &settings, lin.Y)
 	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
 		return rep, err
 	}
@@ -139,14 +147,15 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 			return rep, fmt.Errorf("hypergrad: mixed product: %w", err)
 		}
 		if r := rep.Solve.TrueResidual; r >= 0 {
-			rep.ResidualEffect = parallel.Norm(team, e.direction) * r / rep.LossSlope
+			rep.MixedAccuracy = transAccuracy(lin.W)
+			rep.ResidualEffect = parallel.Norm(team, e.direction) * (r/rep.LossSlope + rep.ProductAccuracy + rep.MixedAccuracy)
 		}
 		parallel.Axpy(team, dst, -1, e.direction)
 	}
 	rep.Mixed = time.Since(start)
 	rep.GradNorm = parallel.Norm(team, dst)
 	if solveErr != nil {
-		return rep, fmt.Errorf("hypergrad: adjoint solve: %w", solveErr)
+		return rep, solveError("adjoint", &rep, solveErr)
 	}
 	if math.IsNaN(rep.GradNorm) || math.IsInf(rep.GradNorm, 0) {
 		return rep, errors.New("hypergrad: dL/dw holds NaN or Inf")

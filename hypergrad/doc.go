@@ -17,9 +17,12 @@
 //
 // Implement [Problem], or fill in [Funcs] with closures. The least that it needs
 // is the gradient of the energy and the loss: Hessian products then come from
-// differences of the gradient. With the Hessian product and the mixed product
-// given, nothing is approximated. [CheckGradient] compares the result with
-// finite differences of the re-solved problem.
+// differences of the gradient, and the mixed product from differences of the
+// gradient in w where that is given too. Such products have errors, which they
+// report; the linear solve is asked for no more than they can deliver, and the
+// [Report] says so. With the Hessian product and the mixed product given, nothing
+// is approximated. [CheckGradient] compares the result with finite differences of
+// the re-solved problem.
 //
 // # The steps
 //

@@ -3,11 +3,8 @@ package hypergrad
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 
 	"github.com/hgsolve/hgsolve/hvp"
-	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // Funcs is a [Problem] given by closures: y(w) = argmin E(y, w) with G = ∂E/∂y.
@@ -22,12 +19,18 @@ type Funcs struct {
 	// Gradient sets dst = ∂E/∂y.
 	Gradient func(dst, y, w []float64) error
 	// HVP sets dst = (∂²E/∂y∂yᵀ)·v. Without it central differences of Gradient
-	// are used: two gradients per product, about ten digits.
+	// are used: two gradients per product and about ten to find the step, for
+	// some nine digits ([hvp.FiniteDifference]).
 	HVP func(dst, v, y, w []float64) error
 	// Diag sets dst to the diagonal of the Hessian; optional, for Jacobi.
 	Diag func(dst, y, w []float64) error
-	// Mixed sets dst = (∂²E/∂w∂yᵀ)·q, of length n_w. Without it the transpose
-	// of n_w directional differences of Gradient is used: 2·n_w gradients.
+	// GradientW sets dst = ∂E/∂w, of length n_w; optional. It replaces Mixed: a
+	// difference of it along q is the mixed product, two evaluations for any
+	// n_w ([hvp.MixedDifference]).
+	GradientW func(dst, y, w []float64) error
+	// Mixed sets dst = (∂²E/∂w∂yᵀ)·q, of length n_w. Without it and without
+	// GradientW the transpose of n_w directional differences of Gradient is
+	// used: 2·n_w gradients.
 	Mixed func(dst, q, y, w []float64) error
 	// MixedTrans sets dst = (∂²E/∂y∂wᵀ)·u, of length n_y, for tangents.
 	// Without it a central difference of Gradient along u is used.
@@ -99,65 +102,56 @@ func (f *Funcs) Linearize(ctx context.Context, y, w []float64) (lin Linearizatio
 		}
 		lin.Y = h
 	}
-	lin.W = &hvp.Func{Rows: f.NY, Cols: f.NW,
-		Mul: func(ctx context.Context, dst, u []float64) error {
-			if f.MixedTrans != nil {
-				return f.MixedTrans(dst, u, y, w)
-			}
-			return f.differenceAlong(ctx, dst, u, y, w)
-		},
-		MulTrans: func(ctx context.Context, dst, q []float64) error {
-			if f.Mixed != nil {
-				return f.Mixed(dst, q, y, w)
-			}
-			return f.differencesIn(ctx, dst, q, y, w)
-		},
-	}
-	return lin, nil
+	lin.W, err = f.mixedOperator(y, w)
+	return lin, err
 }
 
-// differenceAlong sets dst = (G(y, w+h·u) − G(y, w−h·u))/2h with the step of
-// [hvp.FiniteDifference].
-func (f *Funcs) differenceAlong(ctx context.Context, dst, u, y, w []float64) error {
-	team := parallel.FromContext(ctx)
-	norm := parallel.Norm(team, u)
-	if norm == 0 {
-		clear(dst)
-		return nil
+// mixedOperator returns ∂G/∂w from the closures that there are and differences
+// for the rest.
+func (f *Funcs) mixedOperator(y, w []float64) (hvp.Operator, error) {
+	given := &hvp.Func{Rows: f.NY, Cols: f.NW}
+	if f.MixedTrans != nil {
+		given.Mul = func(_ context.Context, dst, u []float64) error { return f.MixedTrans(dst, u, y, w) }
 	}
-	h := math.Cbrt(0x1p-52) * (1 + parallel.Norm(team, w)) / norm
-	point, minus := make([]float64, f.NW), make([]float64, f.NY)
-	for i := range w {
-		point[i] = w[i] + h*u[i]
+	if f.Mixed != nil {
+		given.MulTrans = func(_ context.Context, dst, q []float64) error { return f.Mixed(dst, q, y, w) }
 	}
-	if err := f.Residual(ctx, dst, y, point); err != nil {
-		return err
+	if f.Mixed != nil && f.MixedTrans != nil {
+		return given, nil
 	}
-	for i := range w {
-		point[i] = w[i] - h*u[i]
+	var gradW hvp.PairField
+	if f.GradientW != nil {
+		gradW = func(_ context.Context, dst, y, w []float64) error { return f.GradientW(dst, y, w) }
 	}
-	if err := f.Residual(ctx, minus, y, point); err != nil {
-		return err
+	d, err := hvp.NewMixedDifference(f.Residual, gradW, y, w, nil)
+	if err != nil || f.Mixed == nil && f.MixedTrans == nil {
+		return d, err
 	}
-	parallel.Axpby(team, dst, -0.5/h, minus, 0.5/h)
-	return nil
+	half := halfMixed{Func: given, d: d, exactTrans: f.Mixed != nil}
+	if f.Mixed == nil {
+		given.MulTrans = d.ApplyTrans
+	} else {
+		given.Mul = d.Apply
+	}
+	return half, nil
 }
 
-// differencesIn sets dst[j] = qᵀ·∂G/∂w_j, one difference at a time.
-func (f *Funcs) differencesIn(ctx context.Context, dst, q, y, w []float64) error {
-	unit, column := make([]float64, f.NW), make([]float64, f.NY)
-	for j := range dst {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		unit[j] = 1
-		if err := f.differenceAlong(ctx, column, unit, y, w); err != nil {
-			return fmt.Errorf("difference in w[%d]: %w", j, err)
-		}
-		unit[j] = 0
-		dst[j] = parallel.Dot(parallel.FromContext(ctx), column, q)
+// halfMixed is ∂G/∂w with one product given and the other by differences.
+type halfMixed struct {
+	*hvp.Func
+	d          *hvp.MixedDifference
+	exactTrans bool
+}
+
+// Accuracy implements [hvp.Approximate].
+func (h halfMixed) Accuracy() float64 { return h.d.Accuracy() }
+
+// TransAccuracy is the accuracy of the transpose alone.
+func (h halfMixed) TransAccuracy() float64 {
+	if h.exactTrans {
+		return 0
 	}
-	return nil
+	return h.d.TransAccuracy()
 }
 
 var (

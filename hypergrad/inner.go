@@ -273,6 +273,8 @@ func (it *newtonStep) direction(norm float64) (slope float64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("hypergrad: linearisation: %w", err)
 	}
+	// A step needs no residual that inexact products could not verify.
+	it.eta = max(it.eta, min(0.5, accuracyMargin*hvp.AccuracyOf(lin.Y)))
 	settings := krylov.Settings{RTol: it.eta, MaxIter: it.MaxCG, Workers: it.Workers}
 	if settings.MaxIter == 0 {
 		settings.MaxIter = 2000

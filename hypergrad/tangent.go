@@ -31,6 +31,7 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	}
 	settings := e.Settings
 	settings.Trans = false
+	loosen(&rep, &settings, lin.Y)
 	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
 		return rep, err
 	}
@@ -50,7 +51,7 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	rep.Linear = time.Since(start)
 	rep.GradNorm = parallel.Norm(team, dst)
 	if err != nil {
-		return rep, fmt.Errorf("hypergrad: tangent solve: %w", err)
+		return rep, solveError("tangent", &rep, err)
 	}
 	return rep, nil
 }

@@ -62,17 +62,19 @@ type innerReport struct {
 }
 
 type adjointReport struct {
-	Method       string `json:"method"`
-	Precond      string `json:"precond"`
-	PrecondNote  string `json:"precond_note,omitempty"`
-	Status       string `json:"status"`
-	Iterations   int    `json:"iterations"`
-	HVPs         int    `json:"hvps"`
-	RHSNorm      number `json:"rhs_norm"`
-	Residual     number `json:"residual"`
-	TrueResidual number `json:"true_residual"`
-	Curvature    number `json:"curvature,omitempty"`
-	CondEstimate number `json:"cond_estimate"`
+	Method      string `json:"method"`
+	Precond     string `json:"precond"`
+	PrecondNote string `json:"precond_note,omitempty"`
+	// ToleranceNote says that inexact products loosened the tolerance.
+	ToleranceNote string `json:"tolerance_note,omitempty"`
+	Status        string `json:"status"`
+	Iterations    int    `json:"iterations"`
+	HVPs          int    `json:"hvps"`
+	RHSNorm       number `json:"rhs_norm"`
+	Residual      number `json:"residual"`
+	TrueResidual  number `json:"true_residual"`
+	Curvature     number `json:"curvature,omitempty"`
+	CondEstimate  number `json:"cond_estimate"`
 	// GradError estimates the error of dL/dw that the residual leaves.
 	GradError number `json:"grad_error_estimate"`
 }
@@ -90,7 +92,7 @@ func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
 	r.Converged = converged
 	r.Loss = number(h.Loss)
 	s := &h.Solve
-	r.Solve = adjointReport{Method: s.Method, Precond: h.Precond, PrecondNote: h.PrecondNote, Status: s.Status.String(), Iterations: s.Iterations, HVPs: s.Products,
+	r.Solve = adjointReport{Method: s.Method, Precond: h.Precond, PrecondNote: h.PrecondNote, ToleranceNote: h.ToleranceNote, Status: s.Status.String(), Iterations: s.Iterations, HVPs: s.Products,
 		RHSNorm: number(s.RHSNorm), Residual: number(s.Residual), TrueResidual: number(s.TrueResidual), Curvature: number(s.Curvature),
 		CondEstimate: number(s.Condition()), GradError: number(h.ResidualEffect)}
 	if s.Path != "" {
@@ -194,6 +196,9 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 		line("adjoint", "%s + %s: %s in %d iterations, true residual %.2e of %.2e, %.2f s", s.Method, s.Precond, s.Status, s.Iterations, s.TrueResidual, s.RHSNorm, r.Seconds.Adjoint)
 		if s.PrecondNote != "" {
 			line("", "%s", s.PrecondNote)
+		}
+		if s.ToleranceNote != "" {
+			line("", "%s", s.ToleranceNote)
 		}
 		if c := float64(s.CondEstimate); c > 0 {
 			line("condition", "at least %.3g (preconditioned)", c)
