@@ -1,7 +1,6 @@
 package autodiff
 
-// Derivatives as graphs. Both modes work on a range of independent nodes, the
-// leaves: a leaf is never looked behind, whatever it is computed from.
+// Derivatives as graphs. Both modes differentiate by inputs, the leaves.
 
 // slope returns the derivative of node id, which is not opLin, by its argument k;
 // a constant 0 if there is none.
@@ -178,6 +177,35 @@ func (g *graph) reverse(outs, bars, leaves []int32) []int32 {
 	return res
 }
 
+// replace returns node id with the nodes that are keys of by replaced by their
+// values. by learns what has become of all other nodes.
+func (g *graph) replace(id int32, by map[int32]int32) int32 {
+	if r, ok := by[id]; ok {
+		return r
+	}
+	n := g.nodes[id]
+	args := make([]int32, len(n.args))
+	for i, a := range n.args {
+		args[i] = g.replace(a, by)
+	}
+	r := id
+	switch n.op {
+	case opConst, opInput:
+	case opLin:
+		r = g.lin(args, n.coef, n.c)
+	case opMul:
+		r = g.mul(args[0], args[1])
+	case opDiv:
+		r = g.div(args[0], args[1])
+	case opSelect:
+		r = g.choose(args[0], args[1], args[2], args[3])
+	default:
+		r = g.unary(n.op, args[0], n.c)
+	}
+	by[id] = r
+	return r
+}
+
 // entry is one second derivative ∂²e/∂u_i∂u_j of a term, i ≤ j.
 type entry struct {
 	i, j int
@@ -235,17 +263,25 @@ func (g *graph) curvature(e int32, y []int32) (c curvature, ok bool) {
 	if len(c.u) == 0 || len(c.u) > mostDense {
 		return c, len(c.u) == 0
 	}
-	bars := g.reverse([]int32{e}, []int32{g.constant(1)}, c.u)
+	// For the derivatives by u, the u are inputs of their own: the same graph
+	// may hold one u as a function of another.
+	free := make([]int32, len(c.u))
+	release, restore := make(map[int32]int32), make(map[int32]int32)
+	for i, u := range c.u {
+		free[i] = g.input(inFree, i)
+		release[u], restore[free[i]] = free[i], u
+	}
+	bars := g.reverse([]int32{g.replace(e, release)}, []int32{g.constant(1)}, free)
 	zero, one := g.constant(0), g.constant(1)
 	seed := make(map[int32]int32)
-	for _, u := range c.u {
+	for _, u := range free {
 		seed[u] = zero
 	}
 	used := make([]bool, len(c.u))
-	for i, u := range c.u {
+	for i, u := range free {
 		seed[u] = one
 		for k, d := range g.tangent(seed, bars[i:]) {
-			if d != zero {
+			if d = g.replace(d, restore); d != zero {
 				c.phi = append(c.phi, entry{i, i + k, d})
 				used[i], used[i+k] = true, true
 			}

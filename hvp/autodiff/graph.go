@@ -42,6 +42,7 @@ const (
 	inV                  // a direction in the space of the variables
 	inU                  // a direction in the space of the parameters
 	inWeight             // stored second derivatives
+	inFree               // stands for a value, while a derivative by it is made
 	kinds
 )
 
