@@ -22,6 +22,7 @@
 //     james-bowman/sparse matrix.
 //   - [Diagonal]: diag(d).
 //   - [FiniteDifference]: differences of a gradient.
+//   - Package autodiff: a sum of small terms, written as code without derivatives.
 //   - [Shift], [Scale], [Sum], [WithStructure]: algebra, keeping capabilities.
 //
 // # Workers

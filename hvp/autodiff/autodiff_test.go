@@ -9,6 +9,7 @@ import (
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hvp/autodiff"
+	"github.com/hgsolve/hgsolve/hvp/hvptest"
 	"github.com/hgsolve/hgsolve/problems"
 )
 
@@ -262,5 +263,43 @@ func TestAllocations(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The second derivatives that are stored are as many as the code couples.
+func TestWeights(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		f    func(y, w, c nums) autodiff.Num
+		want int
+	}{
+		{"linear", func(y, _, _ nums) autodiff.Num { return autodiff.Sum(y...) }, 0},
+		{"quadratic", func(y, _, _ nums) autodiff.Num { return autodiff.Sum(y...).Square() }, 0},
+		{"one filter", func(y, _, _ nums) autodiff.Num { return autodiff.Sum(y...).Cos() }, 1},
+		{"two filters", func(y, w, _ nums) autodiff.Num {
+			return autodiff.Sum(y...).Cos().Add(w[0].Mul(y[0].Sub(y[1]).Exp()))
+		}, 2},
+		{"all coupled", func(y, _, _ nums) autodiff.Num {
+			p := autodiff.Const(1)
+			for _, v := range y {
+				p = p.Mul(v.Cos())
+			}
+			return p
+		}, 45},
+	} {
+		e, err := autodiff.New(20, 1, autodiff.Terms{Func: c.f, Y: autodiff.Chain(20, 9), W: autodiff.Shared(0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, w := gauss(1, 20), []float64{2}
+		lin, err := e.Linearize(context.Background(), y, w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := lin.Weights()[0]; got != c.want {
+			t.Errorf("%s: %d second derivatives per term, want %d", c.name, got, c.want)
+		}
+		compare(t, e, e, y, w) // stored and not
+		hvptest.TestOperator(t, lin.Hessian(), nil)
 	}
 }

@@ -55,10 +55,14 @@
 // What depends on shared inputs alone, such as the exponential of a common
 // log-weight, is computed once per call, not per term. The rest becomes a straight
 // line of instructions each of which works on a batch of 128 terms in a first-level
-// cache, where the cost of decoding an instruction does not count. (The usual
-// alternatives in Go are slower: generic code over a dual-number type calls every
-// operation through a dictionary, and a tape that is recorded anew in every
-// evaluation writes more memory than the arithmetic touches.)
+// cache, where the cost of decoding an instruction does not count.
+//
+// The alternatives were tried on the same field of experts, one product of one
+// term on one core (in ns, beside 93 here and 37 with stored weights): generic code
+// over hyper-dual numbers, one sweep per variable, 2400, because methods of a type
+// parameter are called through a dictionary; the same without generics 1000; vectors
+// of hyper-dual parts 3400; a tape that is recorded and swept anew for each term,
+// 2500.
 //
 // # Cost
 //
@@ -66,6 +70,13 @@
 // 1024×1024) a product takes 3.2–3.4 times as long as the hand-written one that
 // knows about filters, and 1.4 times with stored weights, at 64 bytes per pixel;
 // BenchmarkRatio prints it. From the second product on nothing is allocated.
+//
+// A second derivative is computed from its expression, as anybody would who
+// differentiates by hand and does not simplify: that of √(t²+ε²) comes out as
+// (1 − t²/(t²+ε²))/√(t²+ε²), with an error of some units in the last place of
+// 1/√(t²+ε²), which for t ≫ ε is more than some in the last place of the result.
+// Relative to the norm of the Hessian such errors do not show, but a positive
+// second derivative far below it may come out with few digits or negative.
 //
 // Chunks of terms run in parallel. Each entry of a result belongs to one chunk;
 // what others contribute is added afterwards in a fixed order. Results have the

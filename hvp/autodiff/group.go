@@ -41,7 +41,7 @@ type group struct {
 	diag         *program
 	mixed        *program // ∂²E/∂y∂wᵀ·u
 	mixedTrans   *program // ∂²E/∂w∂yᵀ·q
-	jobs         sync.Pool
+	jobs         recycled[job]
 }
 
 // derive fills in the programs of the group from the recorded term.
@@ -171,6 +171,31 @@ func (g *group) nextBatch(k, end int) int {
 	return k + (left+parts-1)/parts
 }
 
+// recycled holds what is not in use, at most as many as ever were in use at a
+// time. A sync.Pool would drop it at every other garbage collection.
+type recycled[T any] struct {
+	mu   sync.Mutex
+	free []*T
+}
+
+func (r *recycled[T]) get() *T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.free)
+	if n == 0 {
+		return new(T)
+	}
+	x := r.free[n-1]
+	r.free = r.free[:n-1]
+	return x
+}
+
+func (r *recycled[T]) put(x *T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free = append(r.free, x)
+}
+
 // machine is the memory of one worker for one program.
 type machine struct {
 	regs  [][]float64
@@ -195,22 +220,20 @@ type job struct {
 	part     []float64
 	bad      atomic.Int64 // 1 + the first term whose result is not a number
 	phase    int
-	machines sync.Pool
+	machines recycled[machine]
 
 	ye, z, dz, out []float64 // scratch of groups with linear forms
 }
 
 func (g *group) job() *job {
-	j, _ := g.jobs.Get().(*job)
-	if j == nil {
-		j = &job{g: g}
-	}
+	j := g.jobs.get()
+	j.g = g
 	return j
 }
 
 func (j *job) release() {
 	j.in, j.dst, j.store, j.check, j.set = source{}, [2][]float64{}, nil, false, false
-	j.g.jobs.Put(j)
+	j.g.jobs.put(j)
 }
 
 // prepare computes the scalars of program p into s, for a run on in.
@@ -284,10 +307,7 @@ func (j *job) Chunk(c int) {
 // terms runs the program on the terms of chunk c.
 func (j *job) terms(c int) {
 	g, p := j.g, j.p
-	m, _ := j.machines.Get().(*machine)
-	if m == nil {
-		m = &machine{}
-	}
+	m := j.machines.get()
 	m.arena = parallel.Grow(m.arena, p.regs*batchSize)
 	m.regs = parallel.Grow(m.regs, p.regs)
 	for r := range m.regs {
@@ -308,7 +328,7 @@ func (j *job) terms(c int) {
 	}
 	j.part[c] = sum
 	clear(m.regs) // keeps no slice of the caller
-	j.machines.Put(m)
+	j.machines.put(m)
 }
 
 // batch runs the program on terms k … k+n-1 and delivers its results. It returns

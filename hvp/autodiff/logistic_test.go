@@ -33,9 +33,22 @@ func examples(t testing.TB, seed uint64, m, n int) (*hvp.CSR, []float64) {
 	return x, labels
 }
 
-func TestLogistic(t *testing.T) {
+// logisticEnergy is the energy of problems.Logistic.
+func logisticEnergy(t testing.TB, x *hvp.CSR, labels []float64, penalties autodiff.Support, nw int) *autodiff.Energy {
+	t.Helper()
 	loss := func(y, _, label []autodiff.Num) autodiff.Num { return y[0].Mul(label[0]).Neg().Softplus() }
 	ridge := func(y, w, _ []autodiff.Num) autodiff.Num { return w[0].Exp().Mul(y[0].Square()).Scale(0.5) }
+	_, n := x.Dims()
+	e, err := autodiff.New(n, nw,
+		autodiff.Terms{Func: loss, Y: autodiff.Forms(x, 1), C: labels},
+		autodiff.Terms{Func: ridge, Y: autodiff.Each(n), W: penalties})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestLogistic(t *testing.T) {
 	for _, perFeature := range []bool{false, true} {
 		for _, n := range []int{11, 257, 3001} {
 			t.Run(fmt.Sprintf("perFeature=%v/%d", perFeature, n), func(t *testing.T) {
@@ -50,12 +63,7 @@ func TestLogistic(t *testing.T) {
 				if perFeature {
 					penalised = autodiff.Each(n)
 				}
-				e, err := autodiff.New(ny, nw,
-					autodiff.Terms{Func: loss, Y: autodiff.Forms(x, 1), C: labels},
-					autodiff.Terms{Func: ridge, Y: autodiff.Each(n), W: penalised})
-				if err != nil {
-					t.Fatal(err)
-				}
+				e := logisticEnergy(t, x, labels, penalised, nw)
 				y, w := gauss(3, ny), gauss(4, nw)
 				y[0] = 300 // saturated examples
 				same(t, e, p, y, w, hvp.SPD)
