@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -23,8 +24,8 @@ type Terms struct {
 	// without W, it sees none.
 	Y, W Support
 	// C holds the constants of the terms, those of one term next to each
-	// other: an image, labels, measurements. The slice is kept, and may be
-	// changed between calls.
+	// other: an image, labels, measurements. The slice is kept; it may be
+	// changed between calls, but not under a [Linearization] in use.
 	C []float64
 	// Count is the number of terms. Zero means as many as the supports say, or
 	// one if they leave it open.
@@ -123,8 +124,9 @@ func newGroup(t Terms, name string, ny, nw int) (*group, error) {
 }
 
 func sameNode(a, b node) bool {
-	// NaN constants never compare equal; they are no use in a term either.
-	return a.op == b.op && a.kind == b.kind && a.idx == b.idx && a.c == b.c && slices.Equal(a.args, b.args) && slices.Equal(a.coef, b.coef)
+	same := func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) }
+	return a.op == b.op && a.kind == b.kind && a.idx == b.idx && same(a.c, b.c) &&
+		slices.Equal(a.args, b.args) && slices.EqualFunc(a.coef, b.coef, same)
 }
 
 // record calls the term function on fresh inputs.

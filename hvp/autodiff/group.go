@@ -89,10 +89,11 @@ func (g *group) derive(f *graph, e int32) {
 	de := f.tangent(along(y, v), []int32{e})
 	g.mixedTrans = lower(f, shared, into(intoW, f.reverse(de, one, w)))
 
+	// Without stored weights there are two ways to a product: to compute Φ, or
+	// to move the gradient along v. The first is best where few values meet.
+	g.lean = lower(f, shared, into(intoY, f.tangent(along(y, v), byY)))
 	c, ok := f.curvature(e, y)
 	if !ok {
-		hv := f.tangent(along(y, v), byY)
-		g.lean = lower(f, shared, into(intoY, hv))
 		diag := make([]int32, len(y))
 		for i, a := range y {
 			// Other variables rest.
@@ -107,7 +108,9 @@ func (g *group) derive(f *graph, e int32) {
 		g.weights = g.diag.asWeights()
 		return
 	}
-	g.lean = lower(f, shared, into(intoY, f.product(c, y, v)))
+	if p := lower(f, shared, into(intoY, f.product(c, y, v))); p.cost() <= g.lean.cost() {
+		g.lean = p
+	}
 	g.diag = lower(f, shared, into(intoY, f.diagonal(c, y)))
 	l := &lowering{g: f, shared: shared}
 	var outs []output

@@ -50,7 +50,7 @@ func logisticEnergy(t testing.TB, x *hvp.CSR, labels []float64, penalties autodi
 
 func TestLogistic(t *testing.T) {
 	for _, perFeature := range []bool{false, true} {
-		for _, n := range []int{11, 257, 3001} {
+		for _, n := range []int{11, 257, 2999} {
 			t.Run(fmt.Sprintf("perFeature=%v/%d", perFeature, n), func(t *testing.T) {
 				x, labels := examples(t, 1, 2*n, n)
 				held, heldLabels := examples(t, 2, n, n)

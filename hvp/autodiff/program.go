@@ -254,6 +254,23 @@ func (p *program) allocate() {
 	p.regs = int(next)
 }
 
+// cost estimates what one term costs, in multiplications.
+func (p *program) cost() (c int) {
+	for i := range p.code {
+		switch in := &p.code[i]; in.op {
+		case opFill, opMul, opAbs, opSign:
+			c++
+		case opLin:
+			c += len(in.args)
+		case opDiv, opRecip, opSqrt, opSelect:
+			c += 5
+		default:
+			c += 20
+		}
+	}
+	return c
+}
+
 // evalScalars computes the scalars of one run from the shared inputs.
 func (p *program) evalScalars(s []float64, in func(k kind, i int) float64) {
 	for i, t := range p.scalars {
