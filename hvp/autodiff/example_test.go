@@ -63,3 +63,30 @@ func ExampleForms() {
 	fmt.Printf("%.4f %v\n", gradient, err)
 	// Output: [-0.7689 0.7689 0.7311 -1.0000] <nil>
 }
+
+// A mesh of springs: the elastic energy ½·k·(length − rest)² of each edge of a
+// triangle, vertices in the plane as x, y pairs, with a common log-stiffness.
+func ExampleIndex() {
+	spring := func(v, w, rest []autodiff.Num) autodiff.Num {
+		dx, dy := v[2].Sub(v[0]), v[3].Sub(v[1])
+		length := dx.Square().Add(dy.Square()).Sqrt()
+		return w[0].Exp().Mul(length.Sub(rest[0]).Square()).Scale(0.5)
+	}
+	edges := []int32{0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 0, 1} // entries of y, four per edge
+	mesh, err := autodiff.New(6, 1,
+		autodiff.Terms{Func: spring, Y: autodiff.Index(4, edges), W: autodiff.Shared(0), C: []float64{3, 4, 4}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	vertices := []float64{0, 0, 3, 0, 3, 4}
+	force := make([]float64, 6)
+	value, err := mesh.Evaluate(context.Background(), force, nil, vertices, []float64{0})
+	fmt.Printf("%.3f %.3f %v\n", value, force, err)
+	vertices[2], vertices[3] = 0, 0 // an edge without length has no direction
+	_, err = mesh.Evaluate(context.Background(), force, nil, vertices, []float64{0})
+	fmt.Println(err)
+	// Output:
+	// 0.500 [-0.600 -0.800 0.000 0.000 0.600 0.800] <nil>
+	// autodiff: term 0 of group 0: its value, or a derivative, is not a finite number
+}
