@@ -271,8 +271,7 @@ func TestManyCoupledVariables(t *testing.T) {
 		}
 		return s.Sqrt()
 	}
-	// √(w + Σ y²) of 30 variables, 11 times, and the same with u = s as a single
-	// variable of Forms is not possible: the reference is Index beside Chain.
+	// √(w + Σ c·y²) of 30 variables, 11 times.
 	var index []int32
 	for k := range ny - 29 {
 		for i := range 30 {
@@ -318,8 +317,7 @@ func TestManyCoupledVariables(t *testing.T) {
 	near(t, "curvature", []float64{got}, []float64{want}, 1e-12)
 }
 
-// Chains and tables that straddle chunks and batches agree; so do all
-// primitives with their definition at single points.
+// Chains and tables that straddle chunks and batches agree.
 func TestSupportsAgree(t *testing.T) {
 	term := func(y, w, c []autodiff.Num) autodiff.Num {
 		return y[0].Sub(y[1]).Mul(w[0]).Sin().Add(y[1].Mul(y[2]).Mul(c[0]).Cos()).Add(c[1].Mul(y[0]))
