@@ -23,6 +23,7 @@
 //   - [Diagonal]: diag(d).
 //   - [FiniteDifference]: differences of a gradient, with a measured step.
 //   - [MixedDifference]: ∂G/∂w by differences of G, or of the gradient in w.
+//   - Package autodiff: a sum of small terms, written as code without derivatives.
 //   - [Shift], [Scale], [Sum], [WithStructure]: algebra, keeping capabilities.
 //
 // Differences have errors far above rounding. Such operators say how large

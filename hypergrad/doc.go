@@ -24,6 +24,10 @@
 // is approximated. [CheckGradient] compares the result with finite differences of
 // the re-solved problem.
 //
+// Where energy and loss are sums of many small terms, [NewTerms] takes these as
+// code without derivatives (package autodiff) and differentiates it exactly: a
+// whole problem is then some ten lines.
+//
 // # The steps
 //
 //	var inner hypergrad.Newton
