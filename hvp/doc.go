@@ -19,10 +19,23 @@
 //
 //   - [Func]: a closure.
 //   - [CSR]: a sparse matrix, from triplets, a gonum matrix or a
-//     james-bowman/sparse matrix.
+//     james-bowman/sparse matrix, or a file ([ReadMatrixMarket]).
 //   - [Diagonal]: diag(d).
 //   - [FiniteDifference]: differences of a gradient.
-//   - [Shift], [Scale], [Sum], [WithStructure]: algebra, keeping capabilities.
+//   - [GLM], [GaussNewton]: XᵀDX + Λ of a sparse matrix in one fused product, and
+//     JᵀWJ + Λ of any Jacobian.
+//   - [LowRank], [Kronecker], [Convolution]: D + UCUᵀ, A⊗B, filters on images.
+//
+// # Algebra
+//
+// Wrappers keep the capabilities and promises of their parts as far as they
+// follow.
+//
+//   - [Shift], [Scale], [Sum], [Product], [Transpose], [WithStructure].
+//   - [Batch]: a weighted sum of many small operators, in parallel over them.
+//   - [Blocks], [KKT]: a matrix of operators.
+//   - [Principal], [Restrict], [Permute], [Selection]: some variables only, or in
+//     another order.
 //
 // # Workers
 //
