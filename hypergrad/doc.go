@@ -18,8 +18,9 @@
 // Implement [Problem], or fill in [Funcs] with closures. The least that it needs
 // is the gradient of the energy and the loss: Hessian products then come from
 // differences of the gradient. With the Hessian product and the mixed product
-// given, nothing is approximated. [CheckGradient] compares the result with
-// finite differences of the re-solved problem.
+// given, nothing is approximated. [Check] tries every piece by itself and names
+// the one that is wrong; [CheckGradient] compares the result with finite
+// differences of the re-solved problem.
 //
 // # The steps
 //

@@ -99,7 +99,7 @@ func (f *Funcs) Linearize(ctx context.Context, y, w []float64) (lin Linearizatio
 		}
 		lin.Y = h
 	}
-	lin.W = &hvp.Func{Rows: f.NY, Cols: f.NW,
+	mixed := &hvp.Func{Rows: f.NY, Cols: f.NW,
 		Mul: func(ctx context.Context, dst, u []float64) error {
 			if f.MixedTrans != nil {
 				return f.MixedTrans(dst, u, y, w)
@@ -113,8 +113,20 @@ func (f *Funcs) Linearize(ctx context.Context, y, w []float64) (lin Linearizatio
 			return f.differencesIn(ctx, dst, q, y, w)
 		},
 	}
+	lin.W = mixed
+	if f.Mixed == nil || f.MixedTrans == nil {
+		lin.W = differenced{mixed}
+	}
 	return lin, nil
 }
+
+// differenced is an operator at least one direction of which is made of central
+// differences.
+type differenced struct{ *hvp.Func }
+
+// Accuracy returns the relative error to expect, as
+// [hvp.FiniteDifference.Accuracy] does.
+func (differenced) Accuracy() float64 { return math.Pow(0x1p-52, 2./3) }
 
 // differenceAlong sets dst = (G(y, w+h·u) − G(y, w−h·u))/2h with the step of
 // [hvp.FiniteDifference].
