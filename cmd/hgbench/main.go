@@ -4,6 +4,7 @@
 //	hgbench                 the main job on an embedded photograph: no flags, no files
 //	hgbench grad [flags]    a hypergradient of a problem of your choice
 //	hgbench solve [flags]   a linear system of yours
+//	hgbench check [flags]   every piece of a problem against differences
 //	hgbench help [command]
 //
 // Data goes to standard output, progress to standard error. Exit status: 0 only
@@ -46,6 +47,7 @@ type command struct {
 var commands = []command{
 	{"grad", "compute a hypergradient", runGrad},
 	{"solve", "solve a linear system", runSolve},
+	{"check", "check every piece of a problem", runCheck},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.
