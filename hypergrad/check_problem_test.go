@@ -358,3 +358,113 @@ func ExampleCheck() {
 	// hessian   VIOLATED, order 1.0
 	// hypergrad: the check of the problem fails: Linearize().Y.Apply: the product with ∂G/∂y is not the derivative of the residual
 }
+
+// equilibrium is G = y − tanh(A·y + w) with an unsymmetric A: no energy.
+type equilibrium struct {
+	n           int
+	wrongTrans  bool // ∂G/∂y is used as its own transpose
+	noTranspose bool // ∂G/∂w has none
+}
+
+func (e *equilibrium) Dims() (ny, nw int) { return e.n, e.n }
+
+// state returns tanh of the argument.
+func (e *equilibrium) state(y, w []float64) []float64 {
+	t := make([]float64, e.n)
+	for i := range t {
+		t[i] = math.Tanh(0.9*y[(i+1)%e.n] - 0.3*y[i] + w[i])
+	}
+	return t
+}
+
+func (e *equilibrium) Residual(_ context.Context, dst, y, w []float64) error {
+	for i, t := range e.state(y, w) {
+		dst[i] = y[i] - t
+	}
+	return nil
+}
+
+func (e *equilibrium) Loss(_ context.Context, dy, dw, y, w []float64) (float64, error) {
+	clear(dw)
+	loss := 0.0
+	for i, v := range y {
+		loss += 0.5 * v * v
+		if dy != nil {
+			dy[i] = v
+		}
+	}
+	return loss, nil
+}
+
+func (e *equilibrium) Linearize(_ context.Context, y, w []float64) (hypergrad.Linearization, error) {
+	d := e.state(y, w)
+	for i, t := range d {
+		d[i] = 1 - t*t
+	}
+	forward := func(_ context.Context, dst, v []float64) error {
+		for i := range dst {
+			dst[i] = v[i] - d[i]*(0.9*v[(i+1)%e.n]-0.3*v[i])
+		}
+		return nil
+	}
+	backward := func(_ context.Context, dst, q []float64) error {
+		for i := range dst {
+			before := (i + e.n - 1) % e.n
+			dst[i] = q[i] - 0.9*d[before]*q[before] + 0.3*d[i]*q[i]
+		}
+		return nil
+	}
+	if e.wrongTrans {
+		backward = forward
+	}
+	direct := func(_ context.Context, dst, u []float64) error {
+		for i := range dst {
+			dst[i] = -d[i] * u[i]
+		}
+		return nil
+	}
+	mixed := &hvp.Func{Rows: e.n, Mul: direct, MulTrans: direct}
+	if e.noTranspose {
+		mixed.MulTrans = nil
+	}
+	return hypergrad.Linearization{Y: &hvp.Func{Rows: e.n, Mul: forward, MulTrans: backward}, W: mixed}, nil
+}
+
+func TestCheckOfAnEquationWithoutEnergy(t *testing.T) {
+	y, w := []float64{0.1, -0.5, 0.3, 0.7}, []float64{0.2, 0.4, -0.6, 0.1}
+	e := &equilibrium{n: 4}
+	rep, err := hypergrad.Check(t.Context(), e, y, w, nil)
+	if err != nil {
+		t.Errorf("%v\n%v", err, &rep)
+	}
+	for _, f := range rep.Findings {
+		absent := f.Property == hypergrad.GradientOfEnergy || f.Property == hypergrad.HessianSymmetric
+		if absent != (f.Verdict == hvptest.Absent) || !absent && f.Verdict != hvptest.Holds {
+			t.Errorf("%v", f)
+		}
+	}
+	e.wrongTrans = true
+	if rep, _ := hypergrad.Check(t.Context(), e, y, w, nil); !slices.Equal(violated(rep), []hvptest.Property{hypergrad.OperatorY}) || !strings.Contains(rep.Suspects[0], "adjoint") {
+		t.Errorf("wrong transpose of ∂G/∂y:\n%v", &rep)
+	}
+	e.wrongTrans, e.noTranspose = false, true
+	if rep, _ := hypergrad.Check(t.Context(), e, y, w, nil); !slices.Equal(violated(rep), []hvptest.Property{hypergrad.Values}) || !strings.Contains(rep.Suspects[0], "ApplyTrans") {
+		t.Errorf("no transpose of ∂G/∂w:\n%v", &rep)
+	}
+}
+
+// TestCheckAtAMinimiser: with no distance from y the gradient is nothing but
+// rounding errors, which must not be taken for a wrong one.
+func TestCheckAtAMinimiser(t *testing.T) {
+	p, y, w := checkCase()
+	inner := hypergrad.Newton{RTol: 1e-12, Polish: true}
+	if _, err := inner.Solve(t.Context(), p, y, w); err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(20) {
+		rep, err := hypergrad.Check(t.Context(), p, y, w, &hypergrad.CheckOptions{Spread: -1, Seed: seed + 1})
+		if err != nil {
+			t.Errorf("%v\n%v", err, &rep)
+		}
+	}
+}

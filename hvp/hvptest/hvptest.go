@@ -12,8 +12,9 @@
 // checked in the same way; its transpose is what an adjoint solve needs, and the
 // adjoint identity is the test that it has the right one.
 //
-// [Check] is the same without package testing: it returns a [Finding] for each
-// [Property], with the worst error seen and where, for a program to print.
+// [Check] is the same for a program to print: it returns a [Finding] for each
+// [Property], with the worst error seen and where. Nothing here imports package
+// testing. [Run] and [Trial] are the frame for checks of other things.
 //
 // # What is measured
 //
