@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -54,28 +53,19 @@ type combination struct {
 	rows, cols int
 	terms      []term
 	shift      float64
-	scratch    sync.Pool // *[]float64 for the second and later terms
+	scratch    scratch // for the second and later terms
 }
 
 // Dims implements [Operator].
 func (s *combination) Dims() (rows, cols int) { return s.rows, s.cols }
-
-func (s *combination) temp(n int) *[]float64 {
-	t, _ := s.scratch.Get().(*[]float64)
-	if t == nil {
-		t = new([]float64)
-	}
-	*t = parallel.Grow(*t, n)
-	return t
-}
 
 // apply sums mul(dst, term) over the terms.
 func (s *combination) apply(ctx context.Context, dst, x []float64, mul func(dst []float64, a Operator) error) error {
 	team := parallel.FromContext(ctx)
 	var tmp *[]float64
 	if len(s.terms) > 1 {
-		tmp = s.temp(len(dst))
-		defer s.scratch.Put(tmp)
+		tmp = s.scratch.get(len(dst))
+		defer s.scratch.put(tmp)
 	}
 	for k, t := range s.terms {
 		if k == 0 {
@@ -145,10 +135,10 @@ func (s *combination) ApplyRows(dst, x []float64, lo, hi int) {
 			}
 			continue
 		}
-		tmp := s.temp(len(dst))
+		tmp := s.scratch.get(len(dst))
 		r.ApplyRows(*tmp, x, lo, hi)
 		kernel.Axpy(dst[lo:hi], t.c, (*tmp)[lo:hi])
-		s.scratch.Put(tmp)
+		s.scratch.put(tmp)
 	}
 	if s.shift != 0 {
 		kernel.Axpy(dst[lo:hi], s.shift, x[lo:hi])
@@ -169,8 +159,8 @@ func (s *combination) Diag(dst []float64) error {
 	if err := checkDiag(s.rows, s.cols, dst); err != nil {
 		return err
 	}
-	tmp := s.temp(len(dst))
-	defer s.scratch.Put(tmp)
+	tmp := s.scratch.get(len(dst))
+	defer s.scratch.put(tmp)
 	clear(dst)
 	for _, t := range s.terms {
 		if err := t.a.(Diagonaler).Diag(*tmp); err != nil {

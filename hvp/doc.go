@@ -19,16 +19,29 @@
 //
 //   - [Func]: a closure.
 //   - [CSR]: a sparse matrix, from triplets, a gonum matrix or a
-//     james-bowman/sparse matrix.
+//     james-bowman/sparse matrix, or a file ([ReadMatrixMarket]).
 //   - [Diagonal]: diag(d).
 //   - [FiniteDifference]: differences of a gradient, with a measured step.
 //   - [MixedDifference]: ∂G/∂w by differences of G, or of the gradient in w.
 //   - Package autodiff: a sum of small terms, written as code without derivatives.
-//   - [Shift], [Scale], [Sum], [WithStructure]: algebra, keeping capabilities.
+//   - [GLM], [GaussNewton]: XᵀDX + Λ of a sparse matrix in one fused product, and
+//     JᵀWJ + Λ of any Jacobian.
+//   - [LowRank], [Kronecker], [Convolution]: D + UCUᵀ, A⊗B, filters on images.
 //
 // Differences have errors far above rounding. Such operators say how large
 // ([Approximate], [AccuracyOf]), wrappers pass it on, and solvers are not to chase a
 // residual below it. [EstimateNoise] measures how noisy a gradient is.
+//
+// # Algebra
+//
+// Wrappers keep the capabilities and promises of their parts as far as they
+// follow.
+//
+//   - [Shift], [Scale], [Sum], [Product], [Transpose], [WithStructure].
+//   - [Batch]: a weighted sum of many small operators, in parallel over them.
+//   - [Blocks], [KKT]: a matrix of operators.
+//   - [Principal], [Restrict], [Permute], [Selection]: some variables only, or in
+//     another order.
 //
 // # Looking into an operator
 //

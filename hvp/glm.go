@@ -16,7 +16,8 @@ import (
 //
 // A product reads X twice, once by rows and once, as its transpose, by columns;
 // both run in parallel and give the same bits for any number of workers. The
-// transpose is built at the first product and kept by X.
+// transpose is built at the first product and kept by X. [GaussNewton] is the
+// same for any operator in place of X and of D.
 type GLM struct {
 	x         *CSR
 	d, ridge  []float64

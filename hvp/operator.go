@@ -3,6 +3,7 @@ package hvp
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -203,7 +204,7 @@ func Transpose(a Operator) (Operator, error) {
 		return a.a, nil
 	case *CSR:
 		return a.transpose(), nil
-	case *combination:
+	case composite:
 		return a.transpose()
 	case *promised:
 		t, err := Transpose(a.a)
@@ -223,6 +224,42 @@ func Transpose(a Operator) (Operator, error) {
 		return nil, fmt.Errorf("hvp: the operator %T has no ApplyTrans and does not promise symmetry", a)
 	}
 	return &transposed{a, t}, nil
+}
+
+// A composite makes its transpose from those of its parts.
+type composite interface {
+	transpose() (Operator, error)
+}
+
+// areTransposes reports whether a = bᵀ because they were made so: the two are
+// one symmetric operator, or one came from the other by [Transpose]. It never
+// looks at numbers, and false means "not known".
+func areTransposes(a, b Operator) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	if same(a, b) {
+		return StructureOf(a).Has(Symmetric)
+	}
+	return isTransposed(a, b) || isTransposed(b, a)
+}
+
+// isTransposed reports whether t came from a by [Transpose].
+func isTransposed(t, a Operator) bool {
+	switch t := t.(type) {
+	case *transposed:
+		return same(t.a, a)
+	case *CSR:
+		c, ok := a.(*CSR)
+		return ok && c.trans.Load() == t
+	}
+	return false
+}
+
+// same reports whether a and b are one operator.
+func same(a, b Operator) bool {
+	// Comparing values of a type such as struct{ []float64 } would panic.
+	return reflect.TypeOf(a).Comparable() && a == b
 }
 
 type transposed struct {

@@ -21,8 +21,9 @@
 // gradient in w where that is given too. Such products have errors, which they
 // report; the linear solve is asked for no more than they can deliver, and the
 // [Report] says so. With the Hessian product and the mixed product given, nothing
-// is approximated. [CheckGradient] compares the result with finite differences of
-// the re-solved problem.
+// is approximated. [Check] tries every piece by itself and names the one that is
+// wrong; [CheckGradient] compares the result with finite differences of the
+// re-solved problem.
 //
 // Where energy and loss are sums of many small terms, [NewTerms] takes these as
 // code without derivatives (package autodiff) and differentiates it exactly: a

@@ -29,17 +29,8 @@ Flags:
 
 // gradOptions are the flags of hgbench grad.
 type gradOptions struct {
-	problem string
-	w       string
-
-	train, val string
-	perFeature bool
-
-	image, noisy, potential, picture string
-	size                             int
-	noise                            float64
-	seed                             uint64
-	filters, storeWeights            bool
+	dataOptions
+	picture string
 
 	rtol, innerRTol    float64
 	precond            string
@@ -50,19 +41,7 @@ type gradOptions struct {
 
 func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs := newFlags("grad")
-	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: denoise or logistic")
-	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise)")
-	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
-	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
-	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
-	fs.StringVar(&o.image, "image", "", "denoise: clean image, a .png or .npy `file` in grey levels 0…255 (default: an embedded photograph)")
-	fs.StringVar(&o.noisy, "noisy", "", "denoise: noisy image, a .png or .npy `file` (default: noise is added to the clean one)")
-	fs.IntVar(&o.size, "size", 0, "denoise: `N` for an N×N image, cropped or tiled by reflection (default: as it is)")
-	fs.Float64Var(&o.noise, "noise", 20, "denoise: standard deviation of the noise in grey levels")
-	fs.Uint64Var(&o.seed, "seed", 1, "denoise: seed of the noise")
-	fs.StringVar(&o.potential, "potential", "charbonnier", "denoise: `name` of the potential: charbonnier or lorentzian")
-	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
-	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
+	o.dataOptions.flags(fs, 0)
 	fs.StringVar(&o.picture, "picture", "", "denoise: write clean, noisy and denoised image side by side to a .png `file`")
 	fs.Float64Var(&o.rtol, "rtol", 1e-10, "relative residual of the adjoint system")
 	fs.Float64Var(&o.innerRTol, "inner-rtol", 1e-10, "gradient of the inner problem, relative to that at the start")
@@ -81,23 +60,16 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 
 // check refuses what cannot work before anything is computed.
 func (o *gradOptions) check() error {
+	if err := o.dataOptions.check(); err != nil {
+		return err
+	}
 	switch {
-	case o.problem != "denoise" && o.problem != "logistic":
-		return usagef("no problem %q; there are denoise and logistic", o.problem)
-	case o.problem == "logistic" && (o.train == "" || o.val == ""):
-		return usagef("-problem logistic needs -train and -val")
-	case o.problem == "logistic" && (o.image != "" || o.noisy != "" || o.picture != "" || o.size != 0 || o.filters):
-		return usagef("-image, -noisy, -picture, -size and -filters belong to -problem denoise")
-	case o.problem == "denoise" && (o.train != "" || o.val != "" || o.perFeature):
-		return usagef("-train, -val and -per-feature belong to -problem logistic")
+	case o.problem == "logistic" && o.picture != "":
+		return usagef("-picture belongs to -problem denoise")
 	case !(o.rtol > 0 && o.rtol < 1) || !(o.innerRTol > 0 && o.innerRTol < 1):
 		return usagef("-rtol %v and -inner-rtol %v must be between 0 and 1", o.rtol, o.innerRTol)
 	case o.workers < 0:
 		return usagef("-workers %d is negative", o.workers)
-	case o.size < 0 || o.size > 0 && o.size < 3 || o.size > 1<<16:
-		return usagef("-size %d must be 3 … 65536", o.size)
-	case !(o.noise >= 0 && o.noise <= 1e6):
-		return usagef("-noise %v must be 0 … 1e6", o.noise)
 	}
 	if _, err := precondByName(o.precond); err != nil {
 		return err
@@ -120,10 +92,11 @@ func runGrad(ctx context.Context, stdout, stderr io.Writer, args []string) error
 	begin := time.Now()
 	prog := newProgress(stderr, o.quiet)
 	defer prog.end()
-	job, err := o.load(prog)
+	data, err := o.load(prog)
 	if err != nil {
 		return err
 	}
+	job := &gradJob{problemData: data}
 	if o.workers > 0 {
 		ctx = hvp.WithWorkers(ctx, o.workers)
 	}
@@ -147,12 +120,8 @@ func runGrad(ctx context.Context, stdout, stderr io.Writer, args []string) error
 
 // gradJob is a problem with its data and, later, its solution.
 type gradJob struct {
-	name, title string
-	problem     hypergrad.Problem
-	w, y        []float64 // y: start, then solution
-	q, grad     []float64
-	describe    [][2]string // more lines for the report
-	picture     func(y []float64) (pix []float64, rows, cols int)
+	*problemData
+	q, grad []float64
 }
 
 // solve runs the inner solve and the adjoint.

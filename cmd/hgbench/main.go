@@ -5,6 +5,7 @@
 //	hgbench grad [flags]    a hypergradient of a problem of your choice
 //	hgbench solve [flags]   a linear system of yours
 //	hgbench stream [flags]  the memory bandwidth by workers
+//	hgbench check [flags]   every piece of a problem against differences
 //	hgbench help [command]
 //
 // Data goes to standard output, progress to standard error. Exit status: 0 only
@@ -48,6 +49,7 @@ var commands = []command{
 	{"grad", "compute a hypergradient", runGrad},
 	{"solve", "solve a linear system", runSolve},
 	{"stream", "measure the memory bandwidth by workers", runStream},
+	{"check", "check every piece of a problem", runCheck},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.

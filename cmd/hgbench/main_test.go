@@ -48,6 +48,10 @@ var volatile = []struct {
 	{regexp.MustCompile(`\d+ digits, estimated with \d+ more`), "N digits, estimated with N more"},
 	{regexp.MustCompile(`"(estimate|digits|contraction|step|hvps)": [0-9.e+-]+`), `"$1": ESTIMATE`},
 	{regexp.MustCompile(`"seconds": \d[0-9.e-]*`), `"seconds": TIME`},
+	// Which direction is the worst, and how wrong it is, is rounding errors.
+	{regexp.MustCompile(`, worst error .*`), " WORST"},
+	{regexp.MustCompile(`"order": [0-9.]+`), `"order": N`},
+	{regexp.MustCompile(`"worst": [^}]*"detail": "[^"]*"`), `"worst": WORST`},
 	// Residuals at the level of rounding errors.
 	{regexp.MustCompile(`\d\.\d\de-\d\d`), "SMALL"},
 	{regexp.MustCompile(`\d(\.\d)?e-\d\d unknown`), "SMALL unknown"},
@@ -110,6 +114,10 @@ func TestGolden(t *testing.T) {
 		{"logistic", 0, []string{"grad", "-problem", "logistic", "-train", train, "-val", held, "-w", "-1"}},
 		{"logistic-json", 0, []string{"grad", "-problem", "logistic", "-train", train, "-val", held, "-per-feature", "-json", "-", "-quiet"}},
 		{"denoise", 0, []string{"grad", "-size", "24"}},
+		{"help-check", 0, []string{"help", "check"}},
+		{"check-logistic", 0, []string{"check", "-problem", "logistic", "-train", train, "-val", held, "-per-feature"}},
+		{"check-denoise-json", 0, []string{"check", "-size", "9", "-filters", "-json", "-", "-quiet"}},
+		{"check-no-data", 2, []string{"check", "-problem", "logistic"}},
 		{"no-command", 2, []string{"gard"}},
 		{"flag-first", 2, []string{"-size", "24"}},
 		{"no-flag", 2, []string{"grad", "-sise", "24"}},

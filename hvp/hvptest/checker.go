@@ -2,10 +2,8 @@ package hvptest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -39,10 +37,6 @@ type check struct {
 	vital    bool
 }
 
-// errAbsent is what a check returns when the operator does not claim the
-// property.
-var errAbsent = errors.New("absent")
-
 // checker is the state of one call of Check.
 type checker struct {
 	ctx        context.Context
@@ -50,40 +44,6 @@ type checker struct {
 	opt        Options
 	rows, cols int
 	normA      float64 // the largest ‖A·x‖/‖x‖ seen
-}
-
-// run runs one check and turns what it returns, or its panic, into a verdict.
-func (c *checker) run(k check) (f Finding) {
-	f.Property = k.property
-	err := guard(func() error { return k.run(c, &f) })
-	switch {
-	case errors.Is(err, errAbsent):
-		f.Verdict, f.Worst, f.Tol = Absent, 0, 0
-	case err != nil:
-		f.Verdict, f.Detail = Violated, err.Error()
-	case f.Tol > 0 && !(f.Worst <= f.Tol):
-		f.Verdict = Violated
-	}
-	return f
-}
-
-// guard returns the error of f, or its panic as an error.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = panicked{r}
-		}
-	}()
-	return f()
-}
-
-type panicked struct{ value any }
-
-func (p panicked) Error() string {
-	if w, ok := p.value.(*parallel.Panic); ok {
-		p.value = w.Value // without the stack
-	}
-	return fmt.Sprintf("panic: %v", p.value)
 }
 
 // product is one of the maps of the operator, A or Aᵀ.
@@ -112,30 +72,10 @@ func (c *checker) each(do func(p product) error) error {
 	return nil
 }
 
-// vector returns random vector number k of length n: Gaussian for even k and
-// ±1 for odd ones.
-func (c *checker) vector(n, k int) []float64 {
-	rng := rand.New(rand.NewPCG(c.opt.Seed, uint64(k)))
-	x := make([]float64, n)
-	for i := range x {
-		switch {
-		case k%2 == 0:
-			x[i] = rng.NormFloat64()
-		case rng.Uint64()&1 == 0:
-			x[i] = 1
-		default:
-			x[i] = -1
-		}
-	}
-	return x
-}
+// vector returns random vector number k of length n, see [RandomVector].
+func (c *checker) vector(n, k int) []float64 { return RandomVector(c.opt.Seed, k, n) }
 
-func kind(k int) string {
-	if k%2 == 0 {
-		return fmt.Sprintf("Gaussian vector %d", k)
-	}
-	return fmt.Sprintf("±1 vector %d", k)
-}
+func kind(k int) string { return VectorName(k) }
 
 // filled returns n copies of v.
 func filled(n int, v float64) []float64 {
@@ -160,24 +100,3 @@ func (c *checker) mul(x []float64) ([]float64, error) {
 
 func norm(x []float64) float64   { return parallel.Norm(1, x) }
 func dot(x, y []float64) float64 { return parallel.Dot(1, x, y) }
-
-// sameBits compares two vectors and names the first difference.
-func sameBits(got, want []float64) error {
-	for i := range want {
-		if math.Float64bits(got[i]) != math.Float64bits(want[i]) && !(math.IsNaN(got[i]) && math.IsNaN(want[i])) {
-			return fmt.Errorf("element %d is %v, was %v", i, got[i], want[i])
-		}
-	}
-	return nil
-}
-
-// saw records an error relative to size. NaN is worse than all.
-func (f *Finding) saw(err, size float64, format string, args ...any) {
-	if err == 0 {
-		return // also 0/0
-	}
-	e := err / size
-	if !(e <= f.Worst) && !math.IsNaN(f.Worst) {
-		f.Worst, f.Detail = e, fmt.Sprintf(format, args...)
-	}
-}

@@ -90,14 +90,14 @@ func (c *checker) linear(f *Finding) error {
 			aw[i] -= alpha*au[i] + beta*av[i]
 		}
 		size := c.normA * (math.Abs(alpha)*norm(u) + math.Abs(beta)*norm(v))
-		f.saw(norm(aw), size, "A(αu+βv) against αAu+βAv with α = %g, β = %g, u = %s, v = %s", alpha, beta, kind(2*k), kind(2*k+1+k%2))
+		f.Saw(norm(aw), size, "A(αu+βv) against αAu+βAv with α = %g, β = %g, u = %s, v = %s", alpha, beta, kind(2*k), kind(2*k+1+k%2))
 	}
 	return nil
 }
 
 func (c *checker) symmetric(f *Finding) error {
 	if !hvp.StructureOf(c.a).Has(hvp.Symmetric) {
-		return errAbsent
+		return ErrAbsent
 	}
 	f.Tol = c.opt.Tol
 	return c.pairing(f, c.a.Apply, "⟨u,Av⟩ = %.17g, ⟨v,Au⟩ = %.17g with u = %s, v = %s")
@@ -106,7 +106,7 @@ func (c *checker) symmetric(f *Finding) error {
 func (c *checker) adjoint(f *Finding) error {
 	t, ok := hvp.Trans(c.a)
 	if !ok {
-		return errAbsent
+		return ErrAbsent
 	}
 	f.Tol = c.opt.Tol
 	return c.pairing(f, t.ApplyTrans, "⟨u,Av⟩ = %.17g, ⟨v,Aᵀu⟩ = %.17g with u = %s, v = %s")
@@ -125,7 +125,7 @@ func (c *checker) pairing(f *Finding, trans func(ctx context.Context, dst, x []f
 			return err
 		}
 		x, y := dot(u, av), dot(v, tu)
-		f.saw(math.Abs(x-y), c.normA*norm(u)*norm(v), format, x, y, kind(2*k), kind(2*k+1+k%2))
+		f.Saw(math.Abs(x-y), c.normA*norm(u)*norm(v), format, x, y, kind(2*k), kind(2*k+1+k%2))
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (c *checker) pairing(f *Finding, trans func(ctx context.Context, dst, x []f
 func (c *checker) definite(f *Finding) error {
 	s := hvp.StructureOf(c.a)
 	if !s.Has(hvp.Semidefinite) {
-		return errAbsent
+		return ErrAbsent
 	}
 	n := c.cols
 	if n == 0 {
@@ -214,7 +214,7 @@ func (c *checker) inputKept(*Finding) error {
 		if err := p.apply(c.ctx, make([]float64, p.out), x); err != nil {
 			return err
 		}
-		if err := sameBits(x, c.vector(p.in, 0)); err != nil {
+		if err := SameBits(x, c.vector(p.in, 0)); err != nil {
 			return fmt.Errorf("the product wrote to x: %w", err)
 		}
 		return nil
@@ -232,7 +232,7 @@ func (c *checker) overwrites(*Finding) error {
 			}
 			if want == nil {
 				want = got
-			} else if err := sameBits(got, want); err != nil {
+			} else if err := SameBits(got, want); err != nil {
 				return fmt.Errorf("the result depends on dst, which held %v: %w", garbage, err)
 			}
 		}
@@ -262,7 +262,7 @@ func (c *checker) noRetention(*Finding) error {
 		}
 		// The caller goes on to use both slices for something else.
 		copy(x, c.vector(p.in, 1))
-		if err := sameBits(dst, want0); err != nil {
+		if err := SameBits(dst, want0); err != nil {
 			return fmt.Errorf("changing x after the product changed its result: %w", err)
 		}
 		for i := range dst {
@@ -272,10 +272,10 @@ func (c *checker) noRetention(*Finding) error {
 		if err := p.apply(c.ctx, other, x); err != nil {
 			return err
 		}
-		if err := sameBits(other, want1); err != nil {
+		if err := SameBits(other, want1); err != nil {
 			return fmt.Errorf("x was used before with other values, and the product remembers: %w", err)
 		}
-		if err := sameBits(dst, filled(p.out, -7)); err != nil {
+		if err := SameBits(dst, filled(p.out, -7)); err != nil {
 			return fmt.Errorf("a product wrote to the dst of an earlier one: %w", err)
 		}
 		for i := range x {
@@ -285,7 +285,7 @@ func (c *checker) noRetention(*Finding) error {
 		if err != nil {
 			return err
 		}
-		if err := sameBits(again, want0); err != nil {
+		if err := SameBits(again, want0); err != nil {
 			return fmt.Errorf("slices of earlier products changed a later one: %w", err)
 		}
 		return nil
@@ -302,7 +302,7 @@ func (c *checker) repeatable(*Finding) error {
 			}
 			if want == nil {
 				want = got
-			} else if err := sameBits(got, want); err != nil {
+			} else if err := SameBits(got, want); err != nil {
 				return fmt.Errorf("the same product again: %w", err)
 			}
 		}
@@ -320,7 +320,7 @@ func (c *checker) anyWorkers(*Finding) error {
 			}
 			if want == nil {
 				want = got
-			} else if err := sameBits(got, want); err != nil {
+			} else if err := SameBits(got, want); err != nil {
 				return fmt.Errorf("%d workers against 1: %w", workers, err)
 			}
 		}
@@ -344,7 +344,7 @@ func (c *checker) concurrent(*Finding) error {
 		var wg sync.WaitGroup
 		for k := range g {
 			wg.Go(func() {
-				errs[k] = guard(func() error {
+				errs[k] = Guard(func() error {
 					got := make([]float64, p.out)
 					for round := range 8 {
 						l := k
@@ -354,7 +354,7 @@ func (c *checker) concurrent(*Finding) error {
 						if err := p.apply(c.ctx, got, x[l]); err != nil {
 							return err
 						}
-						if err := sameBits(got, want[l]); err != nil {
+						if err := SameBits(got, want[l]); err != nil {
 							return fmt.Errorf("%d goroutines at once against one: %w", g, err)
 						}
 						runtime.Gosched()
@@ -384,7 +384,7 @@ func cuts(n int) []int {
 func (c *checker) rowRanges(f *Finding) error {
 	r, ok := hvp.Rows(c.a)
 	if !ok {
-		return errAbsent
+		return ErrAbsent
 	}
 	f.Tol = c.opt.Tol
 	if g := r.RowGrain(); g < 0 {
@@ -403,7 +403,7 @@ func (c *checker) rowRanges(f *Finding) error {
 			if dst[i] == want[i] {
 				continue
 			}
-			f.saw(math.Abs(dst[i]-want[i]), c.normA*norm(x), "row %d of range [%d,%d) is %.17g, Apply has %.17g", i, lo, hi, dst[i], want[i])
+			f.Saw(math.Abs(dst[i]-want[i]), c.normA*norm(x), "row %d of range [%d,%d) is %.17g, Apply has %.17g", i, lo, hi, dst[i], want[i])
 		}
 	}
 	try := func(lo, hi int) error {
@@ -434,12 +434,12 @@ func (c *checker) rowRanges(f *Finding) error {
 	var wg sync.WaitGroup
 	for k := range len(b) - 1 {
 		wg.Go(func() {
-			errs[k] = guard(func() error { r.ApplyRows(dst, x, b[k], b[k+1]); return nil })
+			errs[k] = Guard(func() error { r.ApplyRows(dst, x, b[k], b[k+1]); return nil })
 		})
 	}
 	wg.Wait()
 	compare(0, c.rows)
-	if err := sameBits(x, c.vector(c.cols, 6)); err != nil {
+	if err := SameBits(x, c.vector(c.cols, 6)); err != nil {
 		return fmt.Errorf("ApplyRows wrote to x: %w", err)
 	}
 	return errors.Join(errs...)
@@ -448,7 +448,7 @@ func (c *checker) rowRanges(f *Finding) error {
 func (c *checker) blocks(f *Finding) error {
 	blocker, ok := hvp.Block(c.a)
 	if !ok {
-		return errAbsent
+		return ErrAbsent
 	}
 	f.Tol = c.opt.Tol
 	for _, k := range []int{1, 2, 3, 8} {
@@ -463,7 +463,7 @@ func (c *checker) blocks(f *Finding) error {
 		if err := blocker.ApplyBlock(c.ctx, got, x, k); err != nil {
 			return fmt.Errorf("k = %d: %w", k, err)
 		}
-		if err := sameBits(x, before); err != nil {
+		if err := SameBits(x, before); err != nil {
 			return fmt.Errorf("ApplyBlock wrote to x: %w", err)
 		}
 		for _, workers := range []int{1, 3} {
@@ -471,7 +471,7 @@ func (c *checker) blocks(f *Finding) error {
 			if err := blocker.ApplyBlock(hvp.WithWorkers(c.ctx, workers), again, x, k); err != nil {
 				return err
 			}
-			if err := sameBits(again, got); err != nil {
+			if err := SameBits(again, got); err != nil {
 				return fmt.Errorf("k = %d, another dst and %d workers: %w", k, workers, err)
 			}
 		}
@@ -485,7 +485,7 @@ func (c *checker) blocks(f *Finding) error {
 				if got[i*k+l] == v {
 					continue
 				}
-				f.saw(math.Abs(got[i*k+l]-v), c.normA*norm(xl), "k = %d: row %d of column %d is %.17g, Apply has %.17g", k, i, l, got[i*k+l], v)
+				f.Saw(math.Abs(got[i*k+l]-v), c.normA*norm(xl), "k = %d: row %d of column %d is %.17g, Apply has %.17g", k, i, l, got[i*k+l], v)
 			}
 		}
 	}
@@ -495,7 +495,7 @@ func (c *checker) blocks(f *Finding) error {
 func (c *checker) diagonal(f *Finding) error {
 	d, ok := hvp.Diag(c.a)
 	if !ok {
-		return errAbsent
+		return ErrAbsent
 	}
 	f.Tol = c.opt.Tol
 	n := min(c.rows, c.cols)
@@ -515,15 +515,15 @@ func (c *checker) diagonal(f *Finding) error {
 		if err != nil {
 			return err
 		}
-		f.saw(math.Abs(diag[i]-ae[i]), norm(ae), "entry %d is %.17g, eᵀAe is %.17g", i, diag[i], ae[i])
+		f.Saw(math.Abs(diag[i]-ae[i]), norm(ae), "entry %d is %.17g, eᵀAe is %.17g", i, diag[i], ae[i])
 	}
 	return nil
 }
 
 func (c *checker) wrongLengths(*Finding) error {
 	fails := func(what string, call func() error) error {
-		err := guard(call)
-		if _, bad := err.(panicked); bad {
+		err := Guard(call)
+		if _, bad := err.(*Panic); bad {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		if err == nil {

@@ -12,8 +12,9 @@
 // checked in the same way; its transpose is what an adjoint solve needs, and the
 // adjoint identity is the test that it has the right one.
 //
-// [Check] is the same without package testing: it returns a [Finding] for each
-// [Property], with the worst error seen and where, for a program to print.
+// [Check] is the same for a program to print: it returns a [Finding] for each
+// [Property], with the worst error seen and where. Nothing here imports package
+// testing. [Run] and [Trial] are the frame for checks of other things.
 //
 // # What is measured
 //
@@ -31,7 +32,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"testing"
 
 	"github.com/hgsolve/hgsolve/hvp"
 )
@@ -148,6 +148,9 @@ type Finding struct {
 	// Worst is the largest relative error seen, and Tol what was allowed; both
 	// are zero for properties that are compared bit by bit or not checked.
 	Worst, Tol float64
+	// Order is the power of the step with which the remainder of a Taylor
+	// expansion vanishes, as observed; zero if nothing of the kind is measured.
+	Order float64
 	// Detail says where the worst case was, or how the property is violated.
 	Detail string
 }
@@ -159,6 +162,9 @@ func (f Finding) String() string {
 	if f.Tol > 0 {
 		fmt.Fprintf(&b, ", worst error %.2g (allowed %.2g)", f.Worst, f.Tol)
 	}
+	if f.Order != 0 {
+		fmt.Fprintf(&b, ", order %.2f", f.Order)
+	}
 	if f.Detail != "" {
 		fmt.Fprintf(&b, ": %s", f.Detail)
 	}
@@ -169,28 +175,11 @@ func (f Finding) String() string {
 // never panics, whatever a does. It costs some hundred products.
 func Check(ctx context.Context, a hvp.Operator, opt *Options) []Finding {
 	c := &checker{ctx: ctx, a: a, opt: opt.withDefaults()}
-	skip := make(map[Property]bool)
-	for _, p := range c.opt.Skip {
-		skip[p] = true
+	trials := make([]Trial, len(checks))
+	for i, k := range checks {
+		trials[i] = Trial{k.property, func(f *Finding) error { return k.run(c, f) }, k.vital}
 	}
-	findings := make([]Finding, 0, len(checks))
-	broken := Property("")
-	for _, k := range checks {
-		f := Finding{Property: k.property, Verdict: NotChecked}
-		switch {
-		case broken != "":
-			f.Detail = fmt.Sprintf("because %q is violated", broken)
-		case skip[k.property]:
-			f.Detail = "skipped on request"
-		default:
-			f = c.run(k)
-			if f.Verdict == Violated && k.vital {
-				broken = k.property
-			}
-		}
-		findings = append(findings, f)
-	}
-	return findings
+	return Run(trials, c.opt.Skip)
 }
 
 // Violations returns the findings that are violations.
@@ -204,9 +193,16 @@ func Violations(findings []Finding) []Finding {
 	return bad
 }
 
+// TB is the part of [testing.TB] that TestOperator needs. With it this package
+// does without package testing, and programs can use [Check].
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
 // TestOperator reports every violation of the contract of [hvp.Operator] by a,
 // and of what a promises, as an error of t. A nil opt means the defaults.
-func TestOperator(t testing.TB, a hvp.Operator, opt *Options) {
+func TestOperator(t TB, a hvp.Operator, opt *Options) {
 	t.Helper()
 	for _, f := range Violations(Check(context.Background(), a, opt)) {
 		t.Errorf("%T: %v", a, f)

@@ -1,24 +1,91 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
+	"github.com/hgsolve/hgsolve/hypergrad"
 	"github.com/hgsolve/hgsolve/internal/formats"
 	"github.com/hgsolve/hgsolve/problems"
 )
 
+// dataOptions are the flags that choose a problem, its data and its parameters.
+type dataOptions struct {
+	problem string
+	w       string
+
+	train, val string
+	perFeature bool
+
+	image, noisy, potential string
+	size, defaultSize       int
+	noise                   float64
+	seed                    uint64
+	filters, storeWeights   bool
+}
+
+// flags adds the flags to fs. size is the default of -size.
+func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
+	o.defaultSize = size
+	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: denoise or logistic")
+	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise)")
+	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
+	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
+	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
+	fs.StringVar(&o.image, "image", "", "denoise: clean image, a .png or .npy `file` in grey levels 0…255 (default: an embedded photograph)")
+	fs.StringVar(&o.noisy, "noisy", "", "denoise: noisy image, a .png or .npy `file` (default: noise is added to the clean one)")
+	asItIs := " (default: as it is)"
+	if size > 0 {
+		asItIs = ", 0 for as it is"
+	}
+	fs.IntVar(&o.size, "size", size, "denoise: `N` for an N×N image, cropped or tiled by reflection"+asItIs)
+	fs.Float64Var(&o.noise, "noise", 20, "denoise: standard deviation of the noise in grey levels")
+	fs.Uint64Var(&o.seed, "seed", 1, "denoise: seed of the noise")
+	fs.StringVar(&o.potential, "potential", "charbonnier", "denoise: `name` of the potential: charbonnier or lorentzian")
+	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
+	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
+}
+
+// check refuses what cannot work before anything is read.
+func (o *dataOptions) check() error {
+	switch {
+	case o.problem != "denoise" && o.problem != "logistic":
+		return usagef("no problem %q; there are denoise and logistic", o.problem)
+	case o.problem == "logistic" && (o.train == "" || o.val == ""):
+		return usagef("-problem logistic needs -train and -val")
+	case o.problem == "logistic" && (o.image != "" || o.noisy != "" || o.size != o.defaultSize || o.filters):
+		return usagef("-image, -noisy, -size and -filters belong to -problem denoise")
+	case o.problem == "denoise" && (o.train != "" || o.val != "" || o.perFeature):
+		return usagef("-train, -val and -per-feature belong to -problem logistic")
+	case o.size < 0 || o.size > 0 && o.size < 3 || o.size > 1<<16:
+		return usagef("-size %d must be 3 … 65536", o.size)
+	case !(o.noise >= 0 && o.noise <= 1e6):
+		return usagef("-noise %v must be 0 … 1e6", o.noise)
+	}
+	return nil
+}
+
+// problemData is a problem with its data.
+type problemData struct {
+	name, title string
+	problem     hypergrad.Problem
+	w, y        []float64   // y: the start of the inner solve
+	describe    [][2]string // more lines for the report
+	picture     func(y []float64) (pix []float64, rows, cols int)
+}
+
 // load reads the data and makes the problem.
-func (o *gradOptions) load(prog *progress) (*gradJob, error) {
+func (o *dataOptions) load(prog *progress) (*problemData, error) {
 	if o.problem == "logistic" {
 		return o.loadLogistic(prog)
 	}
 	return o.loadDenoise()
 }
 
-func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
+func (o *dataOptions) loadLogistic(prog *progress) (*problemData, error) {
 	prog.phase("reading %s and %s", o.train, o.val)
 	p, info, err := problems.ReadLogistic(o.train, o.val, o.perFeature)
 	if err != nil {
@@ -32,7 +99,7 @@ func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gradJob{
+	return &problemData{
 		name: "logistic", title: fmt.Sprintf("logistic %d×%d", info.Train, ny), problem: p, w: w, y: make([]float64, ny),
 		describe: [][2]string{
 			{"training", fmt.Sprintf("%s: %d examples, %d features, %d nonzeros", o.train, info.Train, info.Features, info.Entries)},
@@ -42,7 +109,7 @@ func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
 	}, nil
 }
 
-func (o *gradOptions) loadDenoise() (*gradJob, error) {
+func (o *dataOptions) loadDenoise() (*problemData, error) {
 	potential, err := problems.ParsePotential(o.potential)
 	if err != nil {
 		return nil, usageError{err}
@@ -94,7 +161,7 @@ func (o *gradOptions) loadDenoise() (*gradJob, error) {
 	}
 	y := make([]float64, rows*cols)
 	copy(y, noisy)
-	return &gradJob{
+	return &problemData{
 		name: "denoise", title: fmt.Sprintf("denoise %d×%d", rows, cols), problem: p, w: w, y: y,
 		describe: [][2]string{
 			{"image", fmt.Sprintf("%s, %d×%d pixels", source, rows, cols)},
