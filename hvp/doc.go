@@ -21,6 +21,7 @@
 //   - [CSR]: a sparse matrix, from triplets, a gonum matrix or a
 //     james-bowman/sparse matrix.
 //   - [Diagonal]: diag(d).
+//   - [Stencil]: the Laplacian of a grid, matrix-free or assembled.
 //   - [FiniteDifference]: differences of a gradient.
 //   - [Shift], [Scale], [Sum], [WithStructure]: algebra, keeping capabilities.
 //
