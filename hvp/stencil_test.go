@@ -83,6 +83,25 @@ func TestStencilIsItsMatrix(t *testing.T) {
 				t.Errorf("%v: row %d is %v, assembled %v", shape, i, got[i], want[i])
 			}
 		}
+		y := make([]float64, n)
+		size, sum := 0.0, 0.0
+		for i := range y {
+			y[i] = rng.NormFloat64()
+			sum += y[i] * got[i]
+			size += math.Abs(y[i] * got[i])
+		}
+		form, err := a.Form(context.Background(), x, y)
+		if err != nil || math.Abs(form-sum) > 1e-13*(1+size) {
+			t.Errorf("%v: form %v, by the product %v, %v", shape, form, sum, err)
+		}
+		for _, workers := range []int{1, 2, 3, 7} {
+			if again, _ := a.Form(hvp.WithWorkers(context.Background(), workers), x, y); again != form {
+				t.Errorf("%v: %d workers change the form", shape, workers)
+			}
+		}
+		if _, err := a.Form(context.Background(), x, y[1:]); err == nil {
+			t.Errorf("%v: a short vector was taken", shape)
+		}
 		if hvp.StructureOf(a) != hvp.StructureOf(m) {
 			t.Errorf("%v: promises %v, assembled %v", shape, hvp.StructureOf(a), hvp.StructureOf(m))
 		}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -56,6 +57,17 @@ func TestStencilRows(t *testing.T) {
 		whole := random(rng, n)
 		StencilRows(whole, x, &g, diag, off, 0, n)
 		same(t, fmt.Sprintf("%+v", g), whole, want)
+		// The form, whole and in parts, is xᵀ·L·y.
+		y := random(rng, n)
+		form, size := 0.0, 0.0
+		for i := range y {
+			ly := plainStencil(y, &g, 2*float64(g.Dim), -1, i)
+			form += x[i] * ly
+			size += 4 * float64(g.Dim) * math.Abs(x[i]) * (1 + math.Abs(ly))
+		}
+		close(t, fmt.Sprintf("form %+v", g), StencilForm(x, y, &g, 0, n), form, size, n)
+		mid := rng.IntN(n + 1)
+		close(t, fmt.Sprintf("form %+v in parts", g), StencilForm(x, y, &g, 0, mid)+StencilForm(x, y, &g, mid, n), form, size, n)
 		for range 20 {
 			lo := rng.IntN(n + 1)
 			hi := lo + rng.IntN(n+1-lo)
