@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,8 +20,12 @@ The error of dL/dw is estimated from a Newton step and the correction of the adj
 
 	hgbench grad -problem logistic -train FILE -val FILE [flags]
 	hgbench grad -problem denoise [flags]
+	hgbench grad -problem smoothing [-grid 2d:1000] [flags]
+	hgbench grad -problem quadratic [-n 100000] [-cond 1000] [flags]
 
-w is on the natural-log scale. Text goes to standard output, or JSON with -json -.
+smoothing and quadratic have a closed form at any size: the report says how far
+dL/dw is from it, relative to its norm. w is on the natural-log scale, except for
+quadratic. Text goes to standard output, or JSON with -json -.
 Files are written only if the result converged; the JSON report always is.
 
 Flags:
@@ -41,17 +46,23 @@ type gradOptions struct {
 	seed                             uint64
 	filters, storeWeights            bool
 
+	grid, modes string
+	n, nw       int
+	cond        float64
+
 	rtol, innerRTol    float64
 	precond            string
 	workers            int
 	json, out, saveDir string
 	quiet, noErrorBar  bool
+
+	spec *gradProblem // of the problem
 }
 
 func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs := newFlags("grad")
-	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: denoise or logistic")
-	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise)")
+	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: "+oneOf(gradProblemNames()))
+	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise, 2 for smoothing, 1 for quadratic)")
 	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
 	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
 	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
@@ -59,11 +70,16 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs.StringVar(&o.noisy, "noisy", "", "denoise: noisy image, a .png or .npy `file` (default: noise is added to the clean one)")
 	fs.IntVar(&o.size, "size", 0, "denoise: `N` for an N×N image, cropped or tiled by reflection (default: as it is)")
 	fs.Float64Var(&o.noise, "noise", 20, "denoise: standard deviation of the noise in grey levels")
-	fs.Uint64Var(&o.seed, "seed", 1, "denoise: seed of the noise")
+	fs.Uint64Var(&o.seed, "seed", 1, "denoise, quadratic: seed of what is random")
 	fs.StringVar(&o.potential, "potential", "charbonnier", "denoise: `name` of the potential: charbonnier or lorentzian")
 	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
 	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
 	fs.StringVar(&o.picture, "picture", "", "denoise: write clean, noisy and denoised image side by side to a .png `file`")
+	fs.StringVar(&o.grid, "grid", "2d:500", "smoothing: `grid` of N, N×N or N×N×N nodes, given as 1d:N, 2d:N or 3d:N")
+	fs.StringVar(&o.modes, "modes", "20", "smoothing: sine modes of the data: a `number` of them, spread over the spectrum, or wave numbers as in k:3,1x20, each of amplitude 1, one number for all dimensions or one for each")
+	fs.IntVar(&o.n, "n", 100_000, "quadratic: `N` unknowns")
+	fs.IntVar(&o.nw, "nw", 1, "quadratic: `M` parameters")
+	fs.Float64Var(&o.cond, "cond", 100, "quadratic: condition number `K` of the Hessian")
 	fs.Float64Var(&o.rtol, "rtol", 1e-10, "relative residual of the adjoint system")
 	fs.Float64Var(&o.innerRTol, "inner-rtol", 1e-10, "gradient of the inner problem, relative to that at the start")
 	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: "+precondNames())
@@ -76,28 +92,27 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	if err := parse(fs, stdout, gradIntro, args); err != nil {
 		return err
 	}
-	return o.check()
+	var given []string
+	fs.Visit(func(f *flag.Flag) { given = append(given, f.Name) })
+	return o.check(given)
 }
 
-// check refuses what cannot work before anything is computed.
-func (o *gradOptions) check() error {
+// check refuses what cannot work before anything is computed. given names the
+// flags that were.
+func (o *gradOptions) check(given []string) (err error) {
+	if o.spec, err = gradProblemByName(o.problem, given); err != nil {
+		return err
+	}
 	switch {
-	case o.problem != "denoise" && o.problem != "logistic":
-		return usagef("no problem %q; there are denoise and logistic", o.problem)
-	case o.problem == "logistic" && (o.train == "" || o.val == ""):
-		return usagef("-problem logistic needs -train and -val")
-	case o.problem == "logistic" && (o.image != "" || o.noisy != "" || o.picture != "" || o.size != 0 || o.filters):
-		return usagef("-image, -noisy, -picture, -size and -filters belong to -problem denoise")
-	case o.problem == "denoise" && (o.train != "" || o.val != "" || o.perFeature):
-		return usagef("-train, -val and -per-feature belong to -problem logistic")
 	case !(o.rtol > 0 && o.rtol < 1) || !(o.innerRTol > 0 && o.innerRTol < 1):
 		return usagef("-rtol %v and -inner-rtol %v must be between 0 and 1", o.rtol, o.innerRTol)
 	case o.workers < 0:
 		return usagef("-workers %d is negative", o.workers)
-	case o.size < 0 || o.size > 0 && o.size < 3 || o.size > 1<<16:
-		return usagef("-size %d must be 3 … 65536", o.size)
-	case !(o.noise >= 0 && o.noise <= 1e6):
-		return usagef("-noise %v must be 0 … 1e6", o.noise)
+	}
+	if o.spec.check != nil {
+		if err := o.spec.check(o); err != nil {
+			return err
+		}
 	}
 	if _, err := precondByName(o.precond); err != nil {
 		return err
@@ -120,7 +135,7 @@ func runGrad(ctx context.Context, stdout, stderr io.Writer, args []string) error
 	begin := time.Now()
 	prog := newProgress(stderr, o.quiet)
 	defer prog.end()
-	job, err := o.load(prog)
+	job, err := o.spec.load(&o, prog)
 	if err != nil {
 		return err
 	}
@@ -145,6 +160,12 @@ func runGrad(ctx context.Context, stdout, stderr io.Writer, args []string) error
 	return solveErr
 }
 
+// An exacter knows its hypergradient in closed form.
+type exacter interface {
+	// Exact sets grad = dL/dw; y is not wanted.
+	Exact(ctx context.Context, y, grad, w []float64) (loss float64, err error)
+}
+
 // gradJob is a problem with its data and, later, its solution.
 type gradJob struct {
 	name, title string
@@ -152,6 +173,7 @@ type gradJob struct {
 	w, y        []float64 // y: start, then solution
 	q, grad     []float64
 	describe    [][2]string // more lines for the report
+	exact       exacter     // nil if there is no closed form
 	picture     func(y []float64) (pix []float64, rows, cols int)
 }
 
@@ -189,6 +211,14 @@ func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep
 	rep.Seconds.Adjoint = time.Since(begin).Seconds()
 	if r.Error != nil {
 		rep.Seconds.Adjoint -= r.Error.Elapsed.Seconds()
+	}
+	if err == nil && j.exact != nil {
+		prog.phase("%s: closed form", j.title)
+		exact := make([]float64, nw)
+		if _, err := j.exact.Exact(ctx, nil, exact, j.w); err != nil {
+			return err
+		}
+		rep.setExact(j.grad, exact)
 	}
 	return err
 }

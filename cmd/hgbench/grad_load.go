@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -9,14 +10,6 @@ import (
 	"github.com/hgsolve/hgsolve/internal/formats"
 	"github.com/hgsolve/hgsolve/problems"
 )
-
-// load reads the data and makes the problem.
-func (o *gradOptions) load(prog *progress) (*gradJob, error) {
-	if o.problem == "logistic" {
-		return o.loadLogistic(prog)
-	}
-	return o.loadDenoise()
-}
 
 func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
 	prog.phase("reading %s and %s", o.train, o.val)
@@ -28,7 +21,7 @@ func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
 		prog.warn("%s: %d values of features beyond the %d of %s carry no weight and are skipped", o.val, info.SkippedEntries, info.Features, o.train)
 	}
 	ny, nw := p.Dims()
-	w, err := readW(o.w, 0, nw)
+	w, err := readW(o.w, 0, nw, checkLog)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +35,7 @@ func (o *gradOptions) loadLogistic(prog *progress) (*gradJob, error) {
 	}, nil
 }
 
-func (o *gradOptions) loadDenoise() (*gradJob, error) {
+func (o *gradOptions) loadDenoise(*progress) (*gradJob, error) {
 	potential, err := problems.ParsePotential(o.potential)
 	if err != nil {
 		return nil, usageError{err}
@@ -88,7 +81,7 @@ func (o *gradOptions) loadDenoise() (*gradJob, error) {
 				return nil, usagef("-w %s: %w", o.w, err)
 			}
 			w = p.Default(v) // the log-weights; the filters are what they are
-		} else if w, err = readW(o.w, 0, nw); err != nil {
+		} else if w, err = readW(o.w, 0, nw, checkLog); err != nil {
 			return nil, err
 		}
 	}
@@ -123,17 +116,17 @@ func (o *gradOptions) loadDenoise() (*gradJob, error) {
 const defaultLogWeight = 1.3
 
 // readW returns n parameters: text as a number for all of them, or the contents
-// of the .npy file of that name; fallback if text is empty.
-func readW(text string, fallback float64, n int) ([]float64, error) {
+// of the .npy file of that name; fallback if text is empty. check refuses values.
+func readW(text string, fallback float64, n int, check func(float64) error) ([]float64, error) {
 	value := fallback
 	if text != "" {
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return readWFile(text, n)
+			return readWFile(text, n, check)
 		}
 		value = v
 	}
-	if err := checkLog(value); err != nil {
+	if err := check(value); err != nil {
 		return nil, usagef("-w %s: %w", text, err)
 	}
 	w := make([]float64, n)
@@ -151,7 +144,15 @@ func checkLog(v float64) error {
 	return nil
 }
 
-func readWFile(path string, n int) ([]float64, error) {
+// checkFinite refuses NaN and Inf.
+func checkFinite(v float64) error {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return errors.New("w must be finite")
+	}
+	return nil
+}
+
+func readWFile(path string, n int, check func(float64) error) ([]float64, error) {
 	if !strings.HasSuffix(path, ".npy") {
 		return nil, usagef("-w %s is neither a number nor a .npy file", path)
 	}
@@ -163,7 +164,7 @@ func readWFile(path string, n int) ([]float64, error) {
 		return nil, fmt.Errorf("%s: %d values, the problem has %d parameters", path, len(w), n)
 	}
 	for i, v := range w {
-		if err := checkLog(v); err != nil {
+		if err := check(v); err != nil {
 			return nil, fmt.Errorf("%s: value %d is %v: %w", path, i, v, err)
 		}
 	}
