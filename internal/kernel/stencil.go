@@ -16,64 +16,72 @@ const stencilPiece = 1024
 // nowhere stands for neighbours outside the grid.
 var nowhere [stencilPiece]float64
 
-// piece cuts off the first piece [lo, q) of [lo, hi) in which each neighbour is
-// inside the grid for all elements or outside for all, and sets near to the
-// neighbours: to a part of x, or to zeros. They come in the order left, right,
-// up, down, front, back, 2·Dim of them. Bit k of outside says that near[k] is
-// outside. So there is nothing left to ask inside the loops.
-func (g *Grid) piece(x []float64, lo, hi int, near *[6][]float64) (q int, outside uint) {
+// A stretch is part of a line, [lo, q), in which the neighbours in other lines are
+// inside the grid for all elements or outside for all: near holds them, as parts of
+// x or as zeros, in the order up, down, front, back. Bit k of outside says that
+// near[k] is outside. begin and end are those of the line.
+type stretch struct {
+	lo, q, begin, end int
+	near              [4][]float64
+	outside           uint
+}
+
+// next sets s to the first stretch of [lo, hi).
+func (s *stretch) next(x []float64, g *Grid, lo, hi int) {
 	line := g.Length * g.Step
 	row := lo / line
-	begin := row * line
-	end := begin + line
-	// The first and the last node of a line are pieces of their own.
-	switch {
-	case lo < begin+g.Step:
-		outside |= 1
-		if end = begin + g.Step; g.Length == 1 {
-			outside |= 2
-		}
-	case lo >= end-g.Step:
-		outside |= 2
-	default:
-		end -= g.Step
-	}
-	q = min(end, hi, lo+stencilPiece)
+	s.lo, s.begin, s.end = lo, row*line, row*line+line
+	s.q = min(s.end, hi, lo+stencilPiece)
+	s.outside = 0
 	if g.Dim > 1 {
-		if row%g.Lines == 0 {
-			outside |= 4
+		plane := 0
+		if g.Dim > 2 {
+			plane = row / g.Lines
+			s.vertical(x, 2, g.Lines*line, plane > 0, plane < g.Planes-1)
 		}
-		if row%g.Lines == g.Lines-1 {
-			outside |= 8
-		}
+		l := row - plane*g.Lines
+		s.vertical(x, 0, line, l > 0, l < g.Lines-1)
 	}
-	if g.Dim > 2 {
-		if row < g.Lines {
-			outside |= 16
-		}
-		if row >= g.Lines*(g.Planes-1) {
-			outside |= 32
-		}
+}
+
+// vertical sets near[k] and near[k+1] to the neighbours at the given stride.
+func (s *stretch) vertical(x []float64, k, stride int, before, behind bool) {
+	if before {
+		s.near[k] = x[s.lo-stride : s.q-stride]
+	} else {
+		s.near[k] = nowhere[:s.q-s.lo]
+		s.outside |= 1 << k
 	}
-	stride := g.Step
-	for d := range g.Dim {
-		if outside>>(2*d)&1 == 0 {
-			near[2*d] = x[lo-stride : q-stride]
-		} else {
-			near[2*d] = nowhere[:q-lo]
-		}
-		if outside>>(2*d+1)&1 == 0 {
-			near[2*d+1] = x[lo+stride : q+stride]
-		} else {
-			near[2*d+1] = nowhere[:q-lo]
-		}
-		if d == 0 {
-			stride = line
-		} else {
-			stride *= g.Lines
-		}
+	if behind {
+		s.near[k+1] = x[s.lo+stride : s.q+stride]
+	} else {
+		s.near[k+1] = nowhere[:s.q-s.lo]
+		s.outside |= 2 << k
 	}
-	return q, outside
+}
+
+// piece returns the neighbours in the line of the longest [lo, r) in the stretch
+// that are inside for all or outside for all: the first and the last node of a
+// line are pieces of their own.
+func (s *stretch) piece(x []float64, step, lo int) (r int, left, right []float64, last bool) {
+	first := lo < s.begin+step
+	last = lo >= s.end-step
+	switch {
+	case first:
+		r = min(s.q, s.begin+step)
+	case last:
+		r = s.q
+	default:
+		r = min(s.q, s.end-step)
+	}
+	left, right = nowhere[:r-lo], nowhere[:r-lo]
+	if !first {
+		left = x[lo-step : r-step]
+	}
+	if !last {
+		right = x[lo+step : r+step]
+	}
+	return r, left, right, last
 }
 
 // StencilRows sets dst[i] = diag·x[i] + off·Σ x[neighbours of i] for lo ≤ i < hi.
@@ -81,18 +89,22 @@ func (g *Grid) piece(x []float64, lo, hi int, near *[6][]float64) (q int, outsid
 // direction, 2·Dim at most; those outside the grid count as zero. The order of
 // the additions does not depend on lo and hi.
 func StencilRows(dst, x []float64, g *Grid, diag, off float64, lo, hi int) {
-	var near [6][]float64
+	var s stretch
 	for lo < hi {
-		q, _ := g.piece(x, lo, hi, &near)
-		switch g.Dim {
-		case 1:
-			stencil3(dst[lo:q], x[lo:q], near[0], near[1], diag, off)
-		case 2:
-			stencil5(dst[lo:q], x[lo:q], near[0], near[1], near[2], near[3], diag, off)
-		default:
-			stencil7(dst[lo:q], x[lo:q], near[0], near[1], near[2], near[3], near[4], near[5], diag, off)
+		s.next(x, g, lo, hi)
+		for lo < s.q {
+			r, left, right, _ := s.piece(x, g.Step, lo)
+			i, j := lo-s.lo, r-s.lo
+			switch g.Dim {
+			case 1:
+				stencil3(dst[lo:r], x[lo:r], left, right, diag, off)
+			case 2:
+				stencil5(dst[lo:r], x[lo:r], left, right, s.near[0][i:j], s.near[1][i:j], diag, off)
+			default:
+				stencil7(dst[lo:r], x[lo:r], left, right, s.near[0][i:j], s.near[1][i:j], s.near[2][i:j], s.near[3][i:j], diag, off)
+			}
+			lo = r
 		}
-		lo = q
 	}
 }
 
@@ -102,20 +114,28 @@ func StencilRows(dst, x []float64, g *Grid, diag, off float64, lo, hi int) {
 // them that are outside. The whole is xᵀ·L·y, where L is the stencil with
 // diag = 2·Dim and off = −1; the differences keep the digits that smooth x and y
 // lose in x_i·(L·y)_i.
-func StencilForm(x, y []float64, g *Grid, lo, hi int) (s float64) {
-	var nearX, nearY [6][]float64
+func StencilForm(x, y []float64, g *Grid, lo, hi int) (sum float64) {
+	var s, t stretch
 	for lo < hi {
-		q, outside := g.piece(x, lo, hi, &nearX)
-		g.piece(y, lo, hi, &nearY)
-		for d := range g.Dim {
-			s += dotDifferences(x[lo:q], nearX[2*d], y[lo:q], nearY[2*d])
-			if outside>>(2*d+1)&1 == 1 {
-				s += Dot(x[lo:q], y[lo:q])
+		s.next(x, g, lo, hi)
+		t.next(y, g, lo, hi)
+		for d := range g.Dim - 1 {
+			sum += dotDifferences(x[lo:s.q], s.near[2*d], y[lo:s.q], t.near[2*d])
+			if s.outside>>(2*d)&2 != 0 {
+				sum += Dot(x[lo:s.q], y[lo:s.q])
 			}
 		}
-		lo = q
+		for lo < s.q {
+			r, left, _, last := s.piece(x, g.Step, lo)
+			_, leftY, _, _ := t.piece(y, g.Step, lo)
+			sum += dotDifferences(x[lo:r], left, y[lo:r], leftY)
+			if last {
+				sum += Dot(x[lo:r], y[lo:r])
+			}
+			lo = r
+		}
 	}
-	return s
+	return sum
 }
 
 // dotDifferences returns Σ (x_i − u_i)·(y_i − v_i).
