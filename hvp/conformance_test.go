@@ -189,6 +189,7 @@ func operators(t testing.TB) map[string]hvp.Operator {
 		"Diagonal":                diagonal,
 		"Diagonal with signs":     must[*hvp.Diagonal](t)(hvp.NewDiagonal([]float64{1, -2, 0, 3})),
 		"empty Diagonal":          must[*hvp.Diagonal](t)(hvp.NewDiagonal(nil)),
+		"Stencil":                 must[*hvp.Stencil](t)(hvp.NewStencil(1, 0.5, 60, 70)),
 		"Func":                    closure,
 		"bare Func":               bare,
 		"Func without transpose":  &hvp.Func{Rows: 200, Mul: square.Apply},

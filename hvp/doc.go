@@ -21,6 +21,7 @@
 //   - [CSR]: a sparse matrix, from triplets, a gonum matrix or a
 //     james-bowman/sparse matrix, or a file ([ReadMatrixMarket]).
 //   - [Diagonal]: diag(d).
+//   - [Stencil]: the Laplacian of a grid, matrix-free or assembled.
 //   - [FiniteDifference]: differences of a gradient, with a measured step.
 //   - [MixedDifference]: ∂G/∂w by differences of G, or of the gradient in w.
 //   - Package autodiff: a sum of small terms, written as code without derivatives.

@@ -17,7 +17,7 @@ product, mixed products, loss, near the start of the inner solve and along rando
 directions, and says which piece is wrong.
 
 	hgbench check -problem logistic -train FILE -val FILE [flags]
-	hgbench check -problem denoise [flags]
+	hgbench check -problem denoise|smoothing|quadratic [flags]
 
 A derivative is right if the remainder of the Taylor expansion vanishes with order 2
 of the step; order 1 is that of a wrong one. Exit status 1 if anything is violated.
@@ -63,7 +63,7 @@ func (o *checkOptions) parse(stdout io.Writer, args []string) error {
 	case o.workers < 0:
 		return usagef("-workers %d is negative", o.workers)
 	}
-	if err := o.dataOptions.check(); err != nil {
+	if err := o.dataOptions.check(fs); err != nil {
 		return err
 	}
 	return checkOutputs(outputFlag{"-json", o.json})

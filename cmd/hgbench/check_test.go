@@ -115,8 +115,8 @@ func TestCheckUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{"-problem", "poetry"}, "no problem"},
-		{[]string{"-problem", "logistic", "-train", train, "-val", held, "-size", "32"}, "belong to -problem denoise"},
-		{[]string{"-train", train}, "belong to -problem logistic"},
+		{[]string{"-problem", "logistic", "-train", train, "-val", held, "-size", "32"}, "belongs to -problem denoise"},
+		{[]string{"-train", train}, "belongs to -problem logistic"},
 		{[]string{"-tol", "0"}, "-tol 0"},
 		{[]string{"-tol", "NaN"}, "-tol NaN"},
 		{[]string{"-directions", "0"}, "-directions 0"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -15,23 +17,27 @@ import (
 // dataOptions are the flags that choose a problem, its data and its parameters.
 type dataOptions struct {
 	problem string
+	spec    *problemSpec // of problem, once checked
 	w       string
 
 	train, val string
 	perFeature bool
 
 	image, noisy, potential string
-	size, defaultSize       int
+	size                    int
 	noise                   float64
 	seed                    uint64
 	filters, storeWeights   bool
+
+	grid, modes string
+	n, nw       int
+	cond        float64
 }
 
 // flags adds the flags to fs. size is the default of -size.
 func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
-	o.defaultSize = size
-	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: denoise or logistic")
-	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise)")
+	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: "+oneOf(problemNames()))
+	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise, 2 for smoothing, 1 for quadratic)")
 	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
 	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
 	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
@@ -43,29 +49,32 @@ func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
 	}
 	fs.IntVar(&o.size, "size", size, "denoise: `N` for an N×N image, cropped or tiled by reflection"+asItIs)
 	fs.Float64Var(&o.noise, "noise", 20, "denoise: standard deviation of the noise in grey levels")
-	fs.Uint64Var(&o.seed, "seed", 1, "denoise: seed of the noise")
+	fs.Uint64Var(&o.seed, "seed", 1, "denoise, quadratic: seed of what is random")
 	fs.StringVar(&o.potential, "potential", "charbonnier", "denoise: `name` of the potential: charbonnier or lorentzian")
 	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
 	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
+	fs.StringVar(&o.grid, "grid", "2d:500", "smoothing: `grid` of N, N×N or N×N×N nodes, given as 1d:N, 2d:N or 3d:N")
+	fs.StringVar(&o.modes, "modes", "20", "smoothing: sine modes of the data: a `number` of them, spread over the spectrum, or wave numbers as in k:3,1x20, each of amplitude 1, one number for all dimensions or one for each")
+	fs.IntVar(&o.n, "n", 100_000, "quadratic: `N` unknowns")
+	fs.IntVar(&o.nw, "nw", 1, "quadratic: `M` parameters")
+	fs.Float64Var(&o.cond, "cond", 100, "quadratic: condition number `K` of the Hessian")
 }
 
-// check refuses what cannot work before anything is read.
-func (o *dataOptions) check() error {
-	switch {
-	case o.problem != "denoise" && o.problem != "logistic":
-		return usagef("no problem %q; there are denoise and logistic", o.problem)
-	case o.problem == "logistic" && (o.train == "" || o.val == ""):
-		return usagef("-problem logistic needs -train and -val")
-	case o.problem == "logistic" && (o.image != "" || o.noisy != "" || o.size != o.defaultSize || o.filters):
-		return usagef("-image, -noisy, -size and -filters belong to -problem denoise")
-	case o.problem == "denoise" && (o.train != "" || o.val != "" || o.perFeature):
-		return usagef("-train, -val and -per-feature belong to -problem logistic")
-	case o.size < 0 || o.size > 0 && o.size < 3 || o.size > 1<<16:
-		return usagef("-size %d must be 3 … 65536", o.size)
-	case !(o.noise >= 0 && o.noise <= 1e6):
-		return usagef("-noise %v must be 0 … 1e6", o.noise)
+// check refuses what cannot work before anything is read. fs has been parsed:
+// flags given that belong to another problem are refused.
+func (o *dataOptions) check(fs *flag.FlagSet) (err error) {
+	var given []string
+	fs.Visit(func(f *flag.Flag) { given = append(given, f.Name) })
+	if o.spec, err = problemByName(o.problem, given); err != nil || o.spec.check == nil {
+		return err
 	}
-	return nil
+	return o.spec.check(o)
+}
+
+// An exacter knows its hypergradient in closed form.
+type exacter interface {
+	// Exact sets grad = dL/dw; y is not wanted.
+	Exact(ctx context.Context, y, grad, w []float64) (loss float64, err error)
 }
 
 // problemData is a problem with its data.
@@ -74,16 +83,12 @@ type problemData struct {
 	problem     hypergrad.Problem
 	w, y        []float64   // y: the start of the inner solve
 	describe    [][2]string // more lines for the report
+	exact       exacter     // nil if there is no closed form
 	picture     func(y []float64) (pix []float64, rows, cols int)
 }
 
 // load reads the data and makes the problem.
-func (o *dataOptions) load(prog *progress) (*problemData, error) {
-	if o.problem == "logistic" {
-		return o.loadLogistic(prog)
-	}
-	return o.loadDenoise()
-}
+func (o *dataOptions) load(prog *progress) (*problemData, error) { return o.spec.load(o, prog) }
 
 func (o *dataOptions) loadLogistic(prog *progress) (*problemData, error) {
 	prog.phase("reading %s and %s", o.train, o.val)
@@ -95,7 +100,7 @@ func (o *dataOptions) loadLogistic(prog *progress) (*problemData, error) {
 		prog.warn("%s: %d values of features beyond the %d of %s carry no weight and are skipped", o.val, info.SkippedEntries, info.Features, o.train)
 	}
 	ny, nw := p.Dims()
-	w, err := readW(o.w, 0, nw)
+	w, err := readW(o.w, 0, nw, checkLog)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +114,7 @@ func (o *dataOptions) loadLogistic(prog *progress) (*problemData, error) {
 	}, nil
 }
 
-func (o *dataOptions) loadDenoise() (*problemData, error) {
+func (o *dataOptions) loadDenoise(*progress) (*problemData, error) {
 	potential, err := problems.ParsePotential(o.potential)
 	if err != nil {
 		return nil, usageError{err}
@@ -155,7 +160,7 @@ func (o *dataOptions) loadDenoise() (*problemData, error) {
 				return nil, usagef("-w %s: %w", o.w, err)
 			}
 			w = p.Default(v) // the log-weights; the filters are what they are
-		} else if w, err = readW(o.w, 0, nw); err != nil {
+		} else if w, err = readW(o.w, 0, nw, checkLog); err != nil {
 			return nil, err
 		}
 	}
@@ -190,17 +195,17 @@ func (o *dataOptions) loadDenoise() (*problemData, error) {
 const defaultLogWeight = 1.3
 
 // readW returns n parameters: text as a number for all of them, or the contents
-// of the .npy file of that name; fallback if text is empty.
-func readW(text string, fallback float64, n int) ([]float64, error) {
+// of the .npy file of that name; fallback if text is empty. check refuses values.
+func readW(text string, fallback float64, n int, check func(float64) error) ([]float64, error) {
 	value := fallback
 	if text != "" {
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return readWFile(text, n)
+			return readWFile(text, n, check)
 		}
 		value = v
 	}
-	if err := checkLog(value); err != nil {
+	if err := check(value); err != nil {
 		return nil, usagef("-w %s: %w", text, err)
 	}
 	w := make([]float64, n)
@@ -218,7 +223,15 @@ func checkLog(v float64) error {
 	return nil
 }
 
-func readWFile(path string, n int) ([]float64, error) {
+// checkFinite refuses NaN and Inf.
+func checkFinite(v float64) error {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return errors.New("w must be finite")
+	}
+	return nil
+}
+
+func readWFile(path string, n int, check func(float64) error) ([]float64, error) {
 	if !strings.HasSuffix(path, ".npy") {
 		return nil, usagef("-w %s is neither a number nor a .npy file", path)
 	}
@@ -230,7 +243,7 @@ func readWFile(path string, n int) ([]float64, error) {
 		return nil, fmt.Errorf("%s: %d values, the problem has %d parameters", path, len(w), n)
 	}
 	for i, v := range w {
-		if err := checkLog(v); err != nil {
+		if err := check(v); err != nil {
 			return nil, fmt.Errorf("%s: value %d is %v: %w", path, i, v, err)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,8 +20,12 @@ The error of dL/dw is estimated from a Newton step and the correction of the adj
 
 	hgbench grad -problem logistic -train FILE -val FILE [flags]
 	hgbench grad -problem denoise [flags]
+	hgbench grad -problem smoothing [-grid 2d:1000] [flags]
+	hgbench grad -problem quadratic [-n 100000] [-cond 1000] [flags]
 
-w is on the natural-log scale. Text goes to standard output, or JSON with -json -.
+smoothing and quadratic have a closed form at any size: the report says how far
+dL/dw is from it, relative to its norm. w is on the natural-log scale, except for
+quadratic. Text goes to standard output, or JSON with -json -.
 Files are written only if the result converged; the JSON report always is.
 
 Flags:
@@ -55,17 +60,15 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	if err := parse(fs, stdout, gradIntro, args); err != nil {
 		return err
 	}
-	return o.check()
+	return o.check(fs)
 }
 
 // check refuses what cannot work before anything is computed.
-func (o *gradOptions) check() error {
-	if err := o.dataOptions.check(); err != nil {
+func (o *gradOptions) check(fs *flag.FlagSet) error {
+	if err := o.dataOptions.check(fs); err != nil {
 		return err
 	}
 	switch {
-	case o.problem == "logistic" && o.picture != "":
-		return usagef("-picture belongs to -problem denoise")
 	case !(o.rtol > 0 && o.rtol < 1) || !(o.innerRTol > 0 && o.innerRTol < 1):
 		return usagef("-rtol %v and -inner-rtol %v must be between 0 and 1", o.rtol, o.innerRTol)
 	case o.workers < 0:
@@ -158,6 +161,14 @@ func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep
 	rep.Seconds.Adjoint = time.Since(begin).Seconds()
 	if r.Error != nil {
 		rep.Seconds.Adjoint -= r.Error.Elapsed.Seconds()
+	}
+	if err == nil && j.exact != nil {
+		prog.phase("%s: closed form", j.title)
+		exact := make([]float64, nw)
+		if _, err := j.exact.Exact(ctx, nil, exact, j.w); err != nil {
+			return err
+		}
+		rep.setExact(j.grad, exact)
 	}
 	return err
 }

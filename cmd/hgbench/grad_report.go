@@ -27,11 +27,14 @@ type gradReport struct {
 	GradNorm  number `json:"grad_norm"`
 	// Grad is the gradient, or the path of the .npy file that holds it, or
 	// null when there is none to rely on.
-	Grad    any           `json:"grad"`
-	Bar     *barReport    `json:"error_bar"` // null: not asked for, or no result
-	Inner   innerReport   `json:"inner"`
-	Solve   adjointReport `json:"solve"`
-	Seconds struct {
+	Grad any        `json:"grad"`
+	Bar  *barReport `json:"error_bar"` // null: not asked for, or no result
+	// ExactError is the error of the gradient in the norm, relative to that of
+	// the closed form; null if there is none.
+	ExactError number        `json:"exact_error"`
+	Inner      innerReport   `json:"inner"`
+	Solve      adjointReport `json:"solve"`
+	Seconds    struct {
 		Inner   float64 `json:"inner"`
 		Adjoint float64 `json:"adjoint"`
 		Total   float64 `json:"total"`
@@ -81,7 +84,7 @@ type adjointReport struct {
 
 func newGradReport(o *gradOptions, j *gradJob) *gradReport {
 	ny, nw := j.problem.Dims()
-	r := &gradReport{Problem: j.name, NY: ny, NW: nw, Loss: number(math.NaN()), GradNorm: number(math.NaN()),
+	r := &gradReport{Problem: j.name, NY: ny, NW: nw, Loss: number(math.NaN()), GradNorm: number(math.NaN()), ExactError: number(math.NaN()),
 		Workers: workersOf(o.workers), Go: runtime.Version(), Version: version()}
 	r.Solve.Status = "NotSolved"
 	return r
@@ -108,6 +111,18 @@ func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
 			r.Grad = grad
 		}
 	}
+}
+
+// setExact compares the gradient with that of the closed form.
+func (r *gradReport) setExact(grad, exact []float64) {
+	diff, size := 0.0, 0.0
+	for i, e := range exact {
+		diff, size = math.Hypot(diff, grad[i]-e), math.Hypot(size, e)
+	}
+	if diff > 0 {
+		diff /= size
+	}
+	r.ExactError = number(diff)
 }
 
 // writeFiles writes what was asked for; the results only if they converged.
@@ -217,6 +232,9 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 		line("error", "no estimate to trust: %s", b.Note)
 	default:
 		line("error", "about %.2e: %.0f digits, estimated with %d more products in %.2f s", float64(b.Estimate), math.Floor(float64(b.Digits)), b.HVPs, b.Seconds)
+	}
+	if e := float64(r.ExactError); !math.IsNaN(e) {
+		line("exact", "off by %.2e of the closed form", e)
 	}
 	for i, g := range j.grad {
 		if i == 10 {

@@ -55,7 +55,7 @@ var volatile = []struct {
 	// Residuals at the level of rounding errors.
 	{regexp.MustCompile(`\d\.\d\de-\d\d`), "SMALL"},
 	{regexp.MustCompile(`\d(\.\d)?e-\d\d unknown`), "SMALL unknown"},
-	{regexp.MustCompile(`"(residual|true_residual|grad_norm|grad_error_estimate)": \d(\.\d+)?e-\d+`), `"$1": SMALL`},
+	{regexp.MustCompile(`"(residual|true_residual|grad_norm|grad_error_estimate|exact_error)": \d(\.\d+)?e-\d+`), `"$1": SMALL`},
 }
 
 func mask(text, dir string) string {
@@ -118,6 +118,9 @@ func TestGolden(t *testing.T) {
 		{"check-logistic", 0, []string{"check", "-problem", "logistic", "-train", train, "-val", held, "-per-feature"}},
 		{"check-denoise-json", 0, []string{"check", "-size", "9", "-filters", "-json", "-", "-quiet"}},
 		{"check-no-data", 2, []string{"check", "-problem", "logistic"}},
+		{"smoothing", 0, []string{"grad", "-problem", "smoothing", "-grid", "3d:9", "-inner-rtol", "1e-5", "-no-error-bar"}},
+		{"smoothing-json", 0, []string{"grad", "-problem", "smoothing", "-grid", "1d:1000", "-modes", "k:3", "-w", "2.302585092994046", "-json", "-", "-quiet"}},
+		{"quadratic", 0, []string{"grad", "-problem", "quadratic", "-n", "40", "-nw", "3", "-cond", "10", "-seed", "7", "-w", "0.5", "-inner-rtol", "1e-5"}},
 		{"no-command", 2, []string{"gard"}},
 		{"flag-first", 2, []string{"-size", "24"}},
 		{"no-flag", 2, []string{"grad", "-sise", "24"}},
@@ -212,6 +215,51 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestClosedForms: the error against the closed form is reported and small, the
+// gradient is that of the case on one chain, and workers change no bit.
+func TestClosedForms(t *testing.T) {
+	dir := t.TempDir()
+	report := filepath.Join(dir, "r.json")
+	for _, args := range [][]string{
+		{"-problem", "smoothing", "-grid", "1d:1000", "-modes", "k:3", "-w", "2.302585092994046"},
+		{"-problem", "smoothing", "-grid", "2d:60"},
+		{"-problem", "smoothing", "-grid", "3d:9", "-modes", "k:1,2x3x4,9"},
+		{"-problem", "smoothing", "-grid", "3d:20", "-modes", "30", "-precond", "none", "-w", "4"},
+		{"-problem", "quadratic", "-n", "5000", "-nw", "7"},
+		{"-problem", "quadratic", "-n", "1000", "-nw", "1", "-cond", "1000", "-precond", "none", "-no-error-bar"},
+	} {
+		var first []float64
+		for _, workers := range []string{"1", "2", "3", "7"} {
+			out := filepath.Join(dir, "g.npy")
+			if _, stderr, status := hgbench(t, append([]string{"grad", "-quiet", "-json", report, "-out", out, "-workers", workers}, args...)...); status != 0 {
+				t.Fatalf("%v: %s", args, stderr)
+			}
+			var rep struct {
+				Exact *float64 `json:"exact_error"`
+				Bar   *struct{ Trusted bool }
+			}
+			text, _ := os.ReadFile(report)
+			if err := json.Unmarshal(text, &rep); err != nil || rep.Exact == nil || *rep.Exact > 1e-8 {
+				t.Errorf("%v: %s, %v", args, text, err)
+			}
+			grad, _, err := formats.ReadNpy(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = grad
+			}
+			if !slices.Equal(grad, first) {
+				t.Errorf("%v: %s workers change the gradient", args, workers)
+			}
+		}
+		// n = 1000, k = 3, λ = 10: dL/dλ = −0.04425073612288419.
+		if args[3] == "1d:1000" && math.Abs(first[0]/-0.4425073612288419-1) > 1e-9 {
+			t.Errorf("dL/dw = %v", first)
+		}
+	}
+}
+
 // TestLargeGradientGoesToAFile: above 1000 parameters the JSON names a file.
 func TestLargeGradientGoesToAFile(t *testing.T) {
 	dir, train, held := files(t)
@@ -287,6 +335,27 @@ func TestBadInput(t *testing.T) {
 		{[]string{"grad", "-noise", "-1"}, 2, "-noise -1"},
 		{[]string{"grad", "-size", "10", "-noisy", npy(1, 2, 3)}, 1, "bad11.npy"},
 		{[]string{"grad", "-potential", "quartic"}, 2, "no potential"},
+		{[]string{"grad", "-train", train}, 2, "-train belongs to -problem logistic, not to denoise"},
+		{logistic(train, held, "-seed", "3"), 2, "-seed belongs to -problem denoise or quadratic, not to logistic"},
+		{[]string{"grad", "-problem", "smoothing", "-cond", "3"}, 2, "-cond belongs to -problem quadratic"},
+		{[]string{"grad", "-problem", "quadratic", "-picture", filepath.Join(out, "p.png")}, 2, "-picture belongs to -problem denoise"},
+		{[]string{"grad", "-problem", "smoothing", "-grid", "4d:3"}, 2, "-grid 4d:3 is none of"},
+		{[]string{"grad", "-problem", "smoothing", "-grid", "2d"}, 2, "-grid 2d is none of"},
+		{[]string{"grad", "-problem", "smoothing", "-grid", "3d:1291"}, 2, "N must be 1 … 1290"},
+		{[]string{"grad", "-problem", "smoothing", "-grid", "1d:0"}, 2, "N must be 1 … 2147483647"},
+		{[]string{"grad", "-problem", "smoothing", "-modes", "0"}, 2, "-modes 0: the number must be 1 … 1000"},
+		{[]string{"grad", "-problem", "smoothing", "-modes", "many"}, 2, "-modes many is neither"},
+		{[]string{"grad", "-problem", "smoothing", "-modes", "k:"}, 2, "\"\" is no wave number"},
+		{[]string{"grad", "-problem", "smoothing", "-modes", "k:1x2x3"}, 2, "1x2x3 has 3 wave numbers, the grid 2 dimensions"},
+		{[]string{"grad", "-problem", "smoothing", "-grid", "1d:9", "-modes", "k:10"}, 2, "the wave number 10 must be 1 … 9"},
+		{[]string{"grad", "-problem", "smoothing", "-w", "900"}, 2, "e^900 is out of range"},
+		{[]string{"grad", "-problem", "smoothing", "-w", npy(1, 2)}, 1, "bad12.npy: 2 values, the problem has 1 parameters"},
+		{[]string{"grad", "-problem", "quadratic", "-n", "0"}, 2, "-n 0 must be"},
+		{[]string{"grad", "-problem", "quadratic", "-nw", "0"}, 2, "-nw 0 must be"},
+		{[]string{"grad", "-problem", "quadratic", "-cond", "0.5"}, 2, "-cond 0.5 must be"},
+		{[]string{"grad", "-problem", "quadratic", "-cond", "NaN"}, 2, "-cond NaN must be"},
+		{[]string{"grad", "-problem", "quadratic", "-w", "NaN"}, 2, "-w NaN: w must be finite"},
+		{[]string{"grad", "-problem", "quadratic", "-w", npy(math.Inf(1))}, 1, "bad13.npy: value 0 is +Inf: w must be finite"},
 		{logistic(train, held, "-json", filepath.Join(dir, "no", "r.json")), 1, "there is no directory"},
 	} {
 		args := append(slices.Clone(c.args), "-quiet")

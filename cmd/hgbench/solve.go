@@ -32,16 +32,24 @@ solved, or with -keep; -json and -history always.
 
 GB/s is memory traffic by a model over the time of the solve. It counts the vectors
 that the method reads and writes, those of products and preconditioner too, and per
-product 12 bytes for each stored entry of A and 8 for each row. It does not count
-the data of a preconditioner that is not diagonal.
+product 12 bytes for each stored entry of A and 8 for each row. With -operator
+matrix-free nothing is stored: a product moves its two vectors, 16 bytes per row,
+and no more. The data of a preconditioner that is not diagonal are not counted.
 
 Flags:
 
 `
 
+// Forms of A.
+const (
+	assembled  = "assembled"
+	matrixFree = "matrix-free"
+)
+
 // solveOptions are the flags of hgbench solve.
 type solveOptions struct {
 	matrix, stencil string
+	operator        string
 	shift           float64
 	spd             bool
 	rhs, x0         string
@@ -63,6 +71,7 @@ func (o *solveOptions) parse(stdout io.Writer, args []string) error {
 	fs := newFlags("solve")
 	fs.StringVar(&o.matrix, "matrix", "", "A, a Matrix Market `file`")
 	fs.StringVar(&o.stencil, "stencil", "", "A is the Laplacian of an N×N or N×N×N `grid`, given as 2d:N or 3d:N: 4 or 6 on the diagonal, −1 for each neighbour, zero outside")
+	fs.StringVar(&o.operator, "operator", assembled, "-stencil: `form` of A: assembled, a sparse matrix in memory, or matrix-free, the same products from the grid alone")
 	fs.Float64Var(&o.shift, "shift", 0, "add `S` to the diagonal of A")
 	fs.BoolVar(&o.spd, "spd", false, "promise that A (shifted) is positive definite")
 	fs.StringVar(&o.rhs, "rhs", "ones", "`b`: ones, sine (b_i = sin(0.01·i), i = 0, 1, …), random:SEED (standard normal), a .npy file, or a Matrix Market file of one column")
@@ -92,6 +101,10 @@ func (o *solveOptions) check() error {
 	switch {
 	case (o.matrix == "") == (o.stencil == ""):
 		return usagef("one of -matrix and -stencil is needed")
+	case o.operator != assembled && o.operator != matrixFree:
+		return usagef("no operator %q; there are %s and %s", o.operator, assembled, matrixFree)
+	case o.operator == matrixFree && o.stencil == "":
+		return usagef("-operator matrix-free belongs to -stencil")
 	case math.IsNaN(o.shift) || math.IsInf(o.shift, 0):
 		return usagef("-shift %v must be finite", o.shift)
 	case !(o.rtol > 0 && o.rtol < 1):
@@ -110,7 +123,7 @@ func (o *solveOptions) check() error {
 		return usagef("-keep belongs to -out")
 	}
 	if o.stencil != "" {
-		if _, _, err := parseStencil(o.stencil); err != nil {
+		if _, err := parseStencil(o.stencil); err != nil {
 			return err
 		}
 	}
@@ -181,7 +194,8 @@ func runSolve(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 // solveJob is a linear system and, later, its solution.
 type solveJob struct {
 	title   string // of the matrix, for progress
-	a       *hvp.CSR
+	a       hvp.Operator
+	nnz     int    // of the matrix, also where it is not stored
 	source  string // what is known about its structure, and from where
 	b, x    []float64
 	precond hvp.Operator // nil: none

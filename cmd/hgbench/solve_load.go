@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,24 +64,26 @@ func (j *solveJob) loadMatrix(ctx context.Context, o *solveOptions, prog *progre
 	}
 	symmetry := m.Symmetry
 	m = nil // what Expand has copied can go
-	if j.a, err = hvp.NewCSRFromTriplets(rows, cols, r, c, v); err != nil {
+	a, err := hvp.NewCSRFromTriplets(rows, cols, r, c, v)
+	if err != nil {
 		return fmt.Errorf("%s: %w", o.matrix, err)
 	}
+	j.a, j.nnz = a, a.NNZ()
 	switch {
 	case o.spd:
-		if _, err := j.a.Promise(hvp.SPD); err != nil {
+		if _, err := a.Promise(hvp.SPD); err != nil {
 			return fmt.Errorf("%s: -spd: %w", o.matrix, err)
 		}
 		j.source = "by -spd"
 	case rows != cols:
 		j.source = "rectangular"
 	case symmetry == "symmetric":
-		if _, err := j.a.Promise(hvp.Symmetric); err != nil {
+		if _, err := a.Promise(hvp.Symmetric); err != nil {
 			return fmt.Errorf("%s: %w", o.matrix, err)
 		}
 		j.source = "as stored"
 	default:
-		if _, err := j.a.Promise(hvp.Symmetric); err == nil {
+		if _, err := a.Promise(hvp.Symmetric); err == nil {
 			j.source = fmt.Sprintf("checked entry by entry, stored as %s", symmetry)
 		} else {
 			j.source = "stored as " + symmetry
@@ -89,71 +92,42 @@ func (j *solveJob) loadMatrix(ctx context.Context, o *solveOptions, prog *progre
 	return nil
 }
 
-// loadStencil makes the matrix of -stencil.
+// loadStencil makes the operator of -stencil.
 func (j *solveJob) loadStencil(o *solveOptions, prog *progress) error {
-	dim, side, err := parseStencil(o.stencil)
+	shape, err := parseStencil(o.stencil)
 	if err != nil {
 		return err
 	}
 	j.title = "stencil " + o.stencil
-	prog.phase("%s: assembling", j.title)
-	if j.a, err = gridLaplacian(dim, side, o.shift); err != nil {
+	a, err := hvp.NewStencil(1, o.shift, shape...)
+	if err != nil {
 		return fmt.Errorf("-stencil %s: %w", o.stencil, err)
 	}
-	promise := hvp.Symmetric
-	j.source = "by construction"
-	if o.shift >= 0 {
-		promise = hvp.SPD
-	} else if o.spd {
-		promise, j.source = hvp.SPD, "by -spd"
+	j.a, j.nnz, j.source = a, a.NNZ(), "by construction"
+	if o.operator == assembled {
+		prog.phase("%s: assembling", j.title)
+		if j.a, err = a.CSR(); err != nil {
+			return fmt.Errorf("-stencil %s: %w", o.stencil, err)
+		}
 	}
-	_, err = j.a.Promise(promise)
-	return err
+	if o.spd && !a.Structure().Has(hvp.SPD) {
+		j.a, j.source = hvp.WithStructure(j.a, hvp.SPD), "by -spd"
+	}
+	return nil
 }
 
 // parseStencil takes 2d:N or 3d:N apart.
-func parseStencil(text string) (dim, side int, err error) {
+func parseStencil(text string) (shape []int, err error) {
 	kind, number, _ := strings.Cut(text, ":")
-	dim = map[string]int{"2d": 2, "3d": 3}[kind]
-	side, err = strconv.Atoi(number)
+	dim := map[string]int{"2d": 2, "3d": 3}[kind]
+	side, err := strconv.Atoi(number)
 	if dim == 0 || err != nil {
-		return 0, 0, usagef("-stencil %s is neither 2d:N nor 3d:N", text)
+		return nil, usagef("-stencil %s is neither 2d:N nor 3d:N", text)
 	}
 	if most := int(math.Pow(math.MaxInt32, 1/float64(dim))); side < 1 || side > most {
-		return 0, 0, usagef("-stencil %s: N must be 1 … %d", text, most)
+		return nil, usagef("-stencil %s: N must be 1 … %d", text, most)
 	}
-	return dim, side, nil
-}
-
-// gridLaplacian returns the graph Laplacian of a grid of dim dimensions with
-// side nodes each, plus shift on the diagonal. Neighbours outside count as zero
-// (Dirichlet), so every diagonal element is 2·dim + shift; its eigenvalues are
-// the sums of dim numbers 4·sin²(kπ/2(side+1)), k = 1 … side. The last
-// coordinate of a node runs fastest.
-func gridLaplacian(dim, side int, shift float64) (*hvp.CSR, error) {
-	n := 1
-	var strides []int // 1, side, side²
-	for range dim {
-		strides = append(strides, n)
-		n *= side
-	}
-	nnz := n + 2*dim*(n-n/side)
-	rowPtr, col, val := make([]int, 1, n+1), make([]int32, 0, nnz), make([]float64, 0, nnz)
-	for i := range n {
-		for d := dim - 1; d >= 0; d-- {
-			if i/strides[d]%side > 0 {
-				col, val = append(col, int32(i-strides[d])), append(val, -1)
-			}
-		}
-		col, val = append(col, int32(i)), append(val, 2*float64(dim)+shift)
-		for _, stride := range strides {
-			if i/stride%side < side-1 {
-				col, val = append(col, int32(i+stride)), append(val, -1)
-			}
-		}
-		rowPtr = append(rowPtr, len(col))
-	}
-	return hvp.NewCSR(n, n, rowPtr, col, val)
+	return slices.Repeat([]int{side}, dim), nil
 }
 
 // parseRandom takes random:SEED apart; is says whether text is of that form.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/formats"
 	"github.com/hgsolve/hgsolve/krylov"
 )
@@ -23,6 +24,7 @@ type solveReport struct {
 	Cols      int     `json:"cols"`
 	N         int     `json:"n"`
 	NNZ       int     `json:"nnz"`
+	Operator  string  `json:"operator"` // assembled or matrix-free
 	Shift     float64 `json:"shift"`
 	Trans     bool    `json:"trans"`
 	Structure string  `json:"structure"`
@@ -89,8 +91,8 @@ type solvePhases struct {
 func newSolveReport(o *solveOptions, j *solveJob) *solveReport {
 	rows, cols := j.a.Dims()
 	r := &solveReport{
-		Matrix: o.matrix, Rows: rows, Cols: cols, N: len(j.x), NNZ: j.a.NNZ(), Shift: o.shift, Trans: o.trans,
-		Structure: j.a.Structure().String(), StructureSource: j.source, RHS: o.rhs,
+		Matrix: o.matrix, Rows: rows, Cols: cols, N: len(j.x), NNZ: j.nnz, Operator: o.operator, Shift: o.shift, Trans: o.trans,
+		Structure: hvp.StructureOf(j.a).String(), StructureSource: j.source, RHS: o.rhs,
 		Precond: o.precond, Workers: workersOf(o.workers), Go: runtime.Version(), Version: version(),
 	}
 	if o.stencil != "" {
@@ -131,11 +133,14 @@ func (r *solveReport) set(res *krylov.Result, s *krylov.Settings, j *solveJob, e
 	r.Seconds = res.Elapsed.Seconds()
 	r.Phases.Products, r.Phases.Precond = res.InProducts.Seconds(), res.InPrecond.Seconds()
 	r.Phases.Rest = max(0, r.Seconds-r.Phases.Products-r.Phases.Precond)
-	rows, _ := j.a.Dims()
-	if s.Trans {
-		_, rows = j.a.Dims()
+	r.Bytes = res.Bytes
+	if r.Operator == assembled {
+		rows := r.Rows
+		if s.Trans {
+			rows = r.Cols
+		}
+		r.Bytes += int64(res.Products) * (12*int64(r.NNZ) + 8*int64(rows))
 	}
-	r.Bytes = res.Bytes + int64(res.Products)*(12*int64(r.NNZ)+8*int64(rows))
 	r.GBPerS = number(float64(r.Bytes) / 1e9 / r.Seconds)
 }
 
@@ -196,7 +201,11 @@ func (r *solveReport) print(w io.Writer) {
 	if r.Structure == "none" {
 		structure = r.StructureSource
 	}
-	line("matrix", "%s, %d×%d, %d nonzeros, %s", r.Matrix, r.Rows, r.Cols, r.NNZ, structure)
+	form := ""
+	if r.Operator != assembled {
+		form = ", " + r.Operator
+	}
+	line("matrix", "%s%s, %d×%d, %d nonzeros, %s", r.Matrix, form, r.Rows, r.Cols, r.NNZ, structure)
 	if r.Shift != 0 {
 		line("", "with %g added to the diagonal", r.Shift)
 	}
