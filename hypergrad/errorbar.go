@@ -68,7 +68,8 @@ func (e *Estimator) errorBar(ctx context.Context, p Problem, y, w, dst []float64
 	diff := e.direction
 	copy(diff, e.corrected)
 	parallel.Axpy(team, diff, -1, dst)
-	bar.Estimate = parallel.Norm(team, diff)
+	// Rounding errors are in both alike: no bar is narrower than they are.
+	bar.Estimate = max(parallel.Norm(team, diff), 0x1p-50*parallel.Norm(team, dst))
 	switch small := bar.Step <= 1e-10*parallel.Norm(team, y); {
 	case math.IsNaN(bar.Estimate) || math.IsInf(bar.Estimate, 0):
 		bar.Note = "the corrected hypergradient holds NaN or Inf"
