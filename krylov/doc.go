@@ -24,7 +24,8 @@
 // MINRES also solves singular systems; with MinLength it returns the shortest
 // solution, or the shortest least-squares solution of a system that has none. A
 // preconditioner that varies from step to step is for the Flexible variants of
-// CG and GMRES.
+// CG and GMRES. Several right-hand sides share the sweeps over the operator by
+// [BlockCG] or, with any other method, by [PseudoBlock].
 //
 // [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in
 // Result.Method what it used. A method value, such as a CG, owns its workspace:
