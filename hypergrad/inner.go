@@ -242,13 +242,15 @@ func (it *newtonStep) gradient(y []float64) (norm float64, err error) {
 	}
 	norm = parallel.Norm(it.team, it.g)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return 0, errors.New("hypergrad: the gradient of the inner problem holds NaN or Inf")
+		return 0, errNonFiniteGradient
 	}
 	if it.energy == nil {
 		it.value = norm
 	}
 	return norm, nil
 }
+
+var errNonFiniteGradient = errors.New("hypergrad: the gradient of the inner problem holds NaN or Inf")
 
 // forcing chooses the relative residual of the linear solve.
 func (it *newtonStep) forcing(norm, previous float64) {
@@ -338,8 +340,10 @@ func (it *newtonStep) search(norm, slope float64) (newNorm float64, err error) {
 		copy(it.trial, it.y)
 		parallel.Axpy(it.team, it.trial, -it.step, it.d)
 		if it.energy == nil {
-			newNorm, err = it.gradient(it.trial)
-			if err == nil && newNorm <= (1-armijo*it.step)*norm {
+			switch newNorm, err = it.gradient(it.trial); {
+			case err != nil && !errors.Is(err, errNonFiniteGradient):
+				return 0, err
+			case err == nil && newNorm <= (1-armijo*it.step)*norm:
 				copy(it.y, it.trial)
 				return newNorm, nil
 			}

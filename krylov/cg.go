@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -212,7 +211,9 @@ func (c *CG) iterations(norm float64) failure {
 		done := norm <= c.tolerance
 		if f := c.definitePrecond(next, norm); f.failed() {
 			parallel.Axpy(c.team, c.x, c.alpha, c.p)
-			c.iterate(norm)
+			if g := c.iterate(norm); g.failed() {
+				return g
+			}
 			if done {
 				return failure{Converged, nil} // to be verified
 			}
@@ -250,16 +251,8 @@ func (c *CG) firstDirection(norm float64) (rz float64, f failure) {
 // product sets q = A·p and returns pᵀq, once it is certain that this is
 // positive curvature. rz is the numerator of the step length.
 func (c *CG) product(rz float64) (pq float64, f failure) {
-	if c.rows != nil {
-		t := time.Now()
-		c.team.Run(c.chunks, (*cgProduct)(c))
-		c.res.InProducts += time.Since(t)
-		c.res.Products++
-	} else {
-		if f := c.apply(c.q, c.p); f.failed() {
-			return 0, f
-		}
-		c.team.Run(c.chunks, (*cgProduct)(c))
+	if f := c.run.product(&c.cut, c.q, c.p, (*cgProduct)(c)); f.failed() {
+		return 0, f
 	}
 	c.res.Reductions++
 	pq = parallel.Combine(c.part0)

@@ -1,6 +1,8 @@
 package krylov
 
 import (
+	"time"
+
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
@@ -27,4 +29,22 @@ func (c *cut) bounds(k int) (lo, hi, first, last int) {
 	lo = k * c.chunk
 	hi = min(lo+c.chunk, c.n)
 	return lo, hi, lo / parallel.BlockSize, parallel.Blocks(hi)
+}
+
+// product sets dst = A·src and runs the sweep that sums over it. Where the
+// operator gives row ranges the sweep computes them itself, while they are in
+// cache, and its time counts as that of the product.
+func (r *run) product(c *cut, dst, src []float64, sweep parallel.Task) failure {
+	if c.rows == nil {
+		if f := r.apply(dst, src); f.failed() {
+			return f
+		}
+		r.team.Run(c.chunks, sweep)
+	} else {
+		begin := time.Now()
+		r.team.Run(c.chunks, sweep)
+		r.res.InProducts += time.Since(begin)
+		r.res.Products++
+	}
+	return ok
 }

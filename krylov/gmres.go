@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -367,16 +366,8 @@ func (g *GMRES) operand(k int) failure {
 func (g *GMRES) product(k int) (norm float64, f failure) {
 	g.w = g.vector(&g.v, k+1)
 	g.basis = g.v[:k+1]
-	if g.rows != nil {
-		t := time.Now()
-		g.team.Run(g.chunks, (*gmresProduct)(g))
-		g.res.InProducts += time.Since(t)
-		g.res.Products++
-	} else {
-		if f := g.apply(g.w, g.src); f.failed() {
-			return 0, f
-		}
-		g.team.Run(g.chunks, (*gmresProduct)(g))
+	if f := g.run.product(&g.cut, g.w, g.src, (*gmresProduct)(g)); f.failed() {
+		return 0, f
 	}
 	g.combine(g.h[:k+1])
 	norm = g.norm(parallel.Combine(g.norms), g.w)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -521,19 +520,8 @@ func (m *IDRS) reduce() (roundEnd, failure) {
 
 // product sets dst = A·src and takes the sums of the sweep.
 func (m *IDRS) product(sweep parallel.Task) failure {
-	if m.rows == nil {
-		if f := m.apply(m.dst, m.src); f.failed() {
-			return f
-		}
-		m.team.Run(m.chunks, sweep)
-	} else {
-		t := time.Now()
-		m.team.Run(m.chunks, sweep)
-		m.res.InProducts += time.Since(t)
-		m.res.Products++
-	}
 	m.res.Reductions++
-	return ok
+	return m.run.product(&m.cut, m.dst, m.src, sweep)
 }
 
 // blame says where NaN or Inf in a product came from.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -465,16 +464,8 @@ func (mr *MINRES) product() (alpha float64, f failure) {
 	if !mr.general {
 		mr.z, mr.zOld = mr.v, mr.old
 	}
-	if mr.rows != nil {
-		t := time.Now()
-		mr.team.Run(mr.chunks, (*minresProduct)(mr))
-		mr.res.InProducts += time.Since(t)
-		mr.res.Products++
-	} else {
-		if f := mr.apply(mr.q, mr.z); f.failed() {
-			return 0, f
-		}
-		mr.team.Run(mr.chunks, (*minresProduct)(mr))
+	if f := mr.run.product(&mr.cut, mr.q, mr.z, (*minresProduct)(mr)); f.failed() {
+		return 0, f
 	}
 	mr.res.Reductions++
 	alpha = parallel.Combine(mr.part[0]) / mr.scaleV / mr.scaleV
