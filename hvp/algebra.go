@@ -53,7 +53,7 @@ type combination struct {
 	rows, cols int
 	terms      []term
 	shift      float64
-	scratch    scratch // for the second and later terms
+	scratch    parallel.Scratch // for the second and later terms
 }
 
 // Dims implements [Operator].
@@ -64,8 +64,8 @@ func (s *combination) apply(ctx context.Context, dst, x []float64, mul func(dst 
 	team := parallel.FromContext(ctx)
 	var tmp *[]float64
 	if len(s.terms) > 1 {
-		tmp = s.scratch.get(len(dst))
-		defer s.scratch.put(tmp)
+		tmp = s.scratch.Get(len(dst))
+		defer s.scratch.Put(tmp)
 	}
 	for k, t := range s.terms {
 		if k == 0 {
@@ -135,10 +135,10 @@ func (s *combination) ApplyRows(dst, x []float64, lo, hi int) {
 			}
 			continue
 		}
-		tmp := s.scratch.get(len(dst))
+		tmp := s.scratch.Get(len(dst))
 		r.ApplyRows(*tmp, x, lo, hi)
 		kernel.Axpy(dst[lo:hi], t.c, (*tmp)[lo:hi])
-		s.scratch.put(tmp)
+		s.scratch.Put(tmp)
 	}
 	if s.shift != 0 {
 		kernel.Axpy(dst[lo:hi], s.shift, x[lo:hi])
@@ -159,8 +159,8 @@ func (s *combination) Diag(dst []float64) error {
 	if err := checkDiag(s.rows, s.cols, dst); err != nil {
 		return err
 	}
-	tmp := s.scratch.get(len(dst))
-	defer s.scratch.put(tmp)
+	tmp := s.scratch.Get(len(dst))
+	defer s.scratch.Put(tmp)
 	clear(dst)
 	for _, t := range s.terms {
 		if err := t.a.(Diagonaler).Diag(*tmp); err != nil {

@@ -109,7 +109,7 @@ func KKT(h, a, c Operator) (Operator, error) {
 type blocks struct {
 	block    [][]Operator
 	row, col []int // bounds
-	scratch  scratch
+	scratch  parallel.Scratch
 }
 
 // Dims implements [Operator].
@@ -143,12 +143,12 @@ func (b *blocks) apply(ctx context.Context, dst, x []float64, k int, trans bool,
 				first = false
 				continue
 			}
-			tmp := b.scratch.get(len(out))
+			tmp := b.scratch.Get(len(out))
 			err := mul(*tmp, in, a)
 			if err == nil {
 				parallel.Axpy(team, out, 1, *tmp)
 			}
-			b.scratch.put(tmp)
+			b.scratch.Put(tmp)
 			if err != nil {
 				return fmt.Errorf("hvp: block operator: %w", err)
 			}
@@ -205,10 +205,10 @@ func (b *blocks) ApplyRows(dst, x []float64, lo, hi int) {
 				first = false
 				continue
 			}
-			tmp := b.scratch.get(len(out))
+			tmp := b.scratch.Get(len(out))
 			a.(RowRanger).ApplyRows(*tmp, in, from, to)
 			kernel.Axpy(out[from:to], 1, (*tmp)[from:to])
-			b.scratch.put(tmp)
+			b.scratch.Put(tmp)
 		}
 	}
 }

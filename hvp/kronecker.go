@@ -49,7 +49,7 @@ func Kronecker(a ...Operator) (Operator, error) {
 // kronecker is A ⊗ B.
 type kronecker struct {
 	a, b    Operator
-	scratch scratch
+	scratch parallel.Scratch
 	tasks   sync.Pool // *kronTask
 }
 
@@ -70,7 +70,7 @@ type kronTask struct {
 	rows, cols int // of what is applied
 	k          int // vectors in a panel of x, or columns if strided
 	strided    bool
-	scratch    *scratch
+	scratch    *parallel.Scratch
 	errs       []error
 }
 
@@ -91,12 +91,12 @@ func (t *kronTask) Chunk(c int) {
 		t.errs[c] = t.mul(t.dst[c*t.rows*t.k:(c+1)*t.rows*t.k], t.x[c*t.cols*t.k:(c+1)*t.cols*t.k], t.k)
 		return
 	}
-	in, out := t.scratch.get(t.cols), t.scratch.get(t.rows)
+	in, out := t.scratch.Get(t.cols), t.scratch.Get(t.rows)
 	kernel.Gather(*in, t.x, t.k, c)
 	t.errs[c] = t.mul(*out, *in, 1)
 	kernel.Scatter(t.dst, *out, t.k, c)
-	t.scratch.put(in)
-	t.scratch.put(out)
+	t.scratch.Put(in)
+	t.scratch.Put(out)
 }
 
 // each runs the task on count chunks.
@@ -124,8 +124,8 @@ func (o *kronecker) product(ctx context.Context, dst, x []float64, k int, trans 
 	if trans {
 		ra, ca, rb, cb = ca, ra, cb, rb
 	}
-	z := o.scratch.get(ca * rb * k)
-	defer o.scratch.put(z)
+	z := o.scratch.Get(ca * rb * k)
+	defer o.scratch.Put(z)
 	if err := o.each(ctx, ca, kronTask{a: o.b, trans: trans, dst: *z, x: x, rows: rb, cols: cb, k: k}); err != nil {
 		return err
 	}
@@ -171,9 +171,9 @@ func (o *kronecker) Diag(dst []float64) error {
 	}
 	na, _ := o.a.Dims()
 	nb, _ := o.b.Dims()
-	da, db := o.scratch.get(na), o.scratch.get(nb)
-	defer o.scratch.put(da)
-	defer o.scratch.put(db)
+	da, db := o.scratch.Get(na), o.scratch.Get(nb)
+	defer o.scratch.Put(da)
+	defer o.scratch.Put(db)
 	if err := o.a.(Diagonaler).Diag(*da); err != nil {
 		return err
 	}

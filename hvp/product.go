@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // Product returns A₁·A₂·…·A_k, which applies A_k first. It costs one product
@@ -41,7 +42,7 @@ func Product(a ...Operator) (Operator, error) {
 
 type product struct {
 	factors []Operator
-	scratch scratch
+	scratch parallel.Scratch
 }
 
 // Dims implements [Operator].
@@ -59,7 +60,7 @@ func (p *product) chain(dst, x []float64, k int, trans bool, mul func(dst, x []f
 	defer func() {
 		for _, h := range held {
 			if h != nil {
-				p.scratch.put(h)
+				p.scratch.Put(h)
 			}
 		}
 	}()
@@ -75,9 +76,9 @@ func (p *product) chain(dst, x []float64, k int, trans bool, mul func(dst, x []f
 		if step < last {
 			h := &held[step%2]
 			if *h != nil {
-				p.scratch.put(*h)
+				p.scratch.Put(*h)
 			}
-			*h = p.scratch.get(n * k)
+			*h = p.scratch.Get(n * k)
 			out = **h
 		}
 		if err := mul(out, x, f); err != nil {
@@ -156,8 +157,8 @@ func (p *product) Diag(dst []float64) error {
 	if err := checkDiag(rows, cols, dst); err != nil {
 		return err
 	}
-	tmp := p.scratch.get(len(dst))
-	defer p.scratch.put(tmp)
+	tmp := p.scratch.Get(len(dst))
+	defer p.scratch.Put(tmp)
 	for i, f := range p.factors {
 		if err := f.(Diagonaler).Diag(*tmp); err != nil {
 			return err

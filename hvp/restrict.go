@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // Principal returns A[I,I], the rows and columns of a square A whose numbers are
@@ -121,7 +123,7 @@ type restricted struct {
 	forward    sync.Pool
 	backward   sync.Pool
 	blocks     sync.Pool
-	scratch    scratch
+	scratch    parallel.Scratch
 }
 
 func newRestricted(a Operator, rows, cols []int, principal bool) *restricted {
@@ -144,14 +146,14 @@ func padded(pool *sync.Pool, n int) *[]float64 {
 
 // apply pads x by zeros, multiplies and picks the result.
 func (r *restricted) apply(ctx context.Context, dst, x []float64, k int, pool *sync.Pool, from, to []int, n, m int, mul func(dst, x []float64) error) error {
-	long, out := padded(pool, n*k), r.scratch.get(m*k)
+	long, out := padded(pool, n*k), r.scratch.Get(m*k)
 	gather(ctx, *long, x, from, k, true)
 	err := mul(*out, *long)
 	if err == nil {
 		gather(ctx, dst, *out, to, k, false)
 	}
 	pool.Put(long)
-	r.scratch.put(out)
+	r.scratch.Put(out)
 	return err
 }
 
@@ -188,8 +190,8 @@ func (r *restricted) Diag(dst []float64) error {
 		return err
 	}
 	rows, _ := r.a.Dims()
-	all := r.scratch.get(rows)
-	defer r.scratch.put(all)
+	all := r.scratch.Get(rows)
+	defer r.scratch.Put(all)
 	if err := r.a.(Diagonaler).Diag(*all); err != nil {
 		return err
 	}

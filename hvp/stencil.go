@@ -21,7 +21,7 @@ import (
 //
 // A product reads x and writes dst, 16 bytes per row, as long as two lines of a
 // plane, or two planes of a grid of three dimensions, stay in a cache; there is
-// nothing else to read. [Stencil.CSR] gives the same operator assembled, which
+// nothing else to read. [Stencil.Assemble] gives the same operator assembled, which
 // reads 12 bytes per entry besides.
 type Stencil struct {
 	shape     []int
@@ -209,10 +209,10 @@ func (a *Stencil) entriesBefore(i int) int {
 	return entries
 }
 
-// CSR returns the operator assembled, with the same promises. Zeros are stored
+// Assemble implements [Assembler]: the operator as a matrix, with the same promises. Zeros are stored
 // too: every row has its diagonal and all its neighbours. It fails if the grid
 // has more nodes than a 32-bit column index can tell apart.
-func (a *Stencil) CSR() (*CSR, error) {
+func (a *Stencil) Assemble() (*CSR, error) {
 	if a.n > math.MaxInt32 {
 		return nil, fmt.Errorf("hvp: the matrix of a stencil on a grid of %v nodes has more than 2^31-1 rows", a.shape)
 	}

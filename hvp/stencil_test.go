@@ -25,7 +25,7 @@ func TestStencilsKeepTheContract(t *testing.T) {
 		a := must[*hvp.Stencil](t)(hvp.NewStencil(1.5, 0.25, shape...))
 		t.Run(fmt.Sprint(shape), func(t *testing.T) {
 			hvptest.TestOperator(t, a, nil)
-			hvptest.TestOperator(t, must[*hvp.CSR](t)(a.CSR()), nil)
+			hvptest.TestOperator(t, must[*hvp.CSR](t)(a.Assemble()), nil)
 		})
 	}
 }
@@ -37,7 +37,7 @@ func TestStencilIsItsMatrix(t *testing.T) {
 	for _, shape := range stencilShapes {
 		const c, s = 0.75, -0.125
 		a := must[*hvp.Stencil](t)(hvp.NewStencil(c, s, shape...))
-		m := must[*hvp.CSR](t)(a.CSR())
+		m := must[*hvp.CSR](t)(a.Assemble())
 		n, _ := a.Dims()
 		rowPtr, col, val := m.RawCSR()
 		if _, err := hvp.NewCSR(n, n, rowPtr, col, val); err != nil {
@@ -171,7 +171,7 @@ func TestStencilBadInput(t *testing.T) {
 		}
 	}
 	large := must[*hvp.Stencil](t)(hvp.NewStencil(1, 0, 1<<16, 1<<16))
-	if _, err := large.CSR(); err == nil {
+	if _, err := large.Assemble(); err == nil {
 		t.Error("a matrix of 2^32 rows was assembled")
 	}
 	if got, want := large.NNZ(), 5<<32-4<<16; got != want {
@@ -185,7 +185,7 @@ func TestStencilBadInput(t *testing.T) {
 func BenchmarkStencilProduct(b *testing.B) {
 	for _, shape := range [][]int{{2048, 2048}, {160, 160, 160}} {
 		a := must[*hvp.Stencil](b)(hvp.NewStencil(1, 0.5, shape...))
-		m := must[*hvp.CSR](b)(a.CSR())
+		m := must[*hvp.CSR](b)(a.Assemble())
 		n, _ := a.Dims()
 		x, y := make([]float64, n), make([]float64, n)
 		for i := range x {
@@ -222,7 +222,7 @@ func BenchmarkStencilProduct(b *testing.B) {
 func BenchmarkStencilAssembly(b *testing.B) {
 	a := must[*hvp.Stencil](b)(hvp.NewStencil(1, 0.5, 2048, 2048))
 	for b.Loop() {
-		if _, err := a.CSR(); err != nil {
+		if _, err := a.Assemble(); err != nil {
 			b.Fatal(err)
 		}
 	}

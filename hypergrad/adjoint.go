@@ -13,12 +13,14 @@ import (
 	"github.com/hgsolve/hgsolve/precond"
 )
 
-// A PrecondFunc makes a preconditioner for ∂G/∂y. [Jacobi] is one.
-type PrecondFunc func(ctx context.Context, a hvp.Operator) (hvp.Operator, error)
+// A PrecondFunc makes a preconditioner for ∂G/∂y. [Jacobi] is one; the Make of
+// any [precond.Kind] converts to one; [precond.Wrap] serves for operators of the
+// caller's own.
+type PrecondFunc func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 
 // Jacobi is the PrecondFunc of [precond.Jacobi].
-func Jacobi(_ context.Context, a hvp.Operator) (hvp.Operator, error) {
-	return precond.NewJacobi(a)
+func Jacobi(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	return precond.New(ctx, "jacobi", a)
 }
 
 // An Estimator computes hypergradients and tangents. The zero value works. It
@@ -203,9 +205,6 @@ func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Set
 		return fmt.Errorf("hypergrad: preconditioner: %w", err)
 	}
 	s.Precond = m
-	rep.Precond = fmt.Sprintf("%T", m)
-	if named, ok := m.(fmt.Stringer); ok {
-		rep.Precond = named.String()
-	}
+	rep.Precond = m.String()
 	return nil
 }

@@ -79,7 +79,7 @@ func TestCGOnRealMatrices(t *testing.T) {
 			s := &krylov.Settings{RTol: 1e-8, MaxIter: 20 * n}
 			var m []float64
 			if c.jacobi {
-				pre, err := precond.NewJacobi(a)
+				pre, err := precond.NewJacobi(context.Background(), a)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -6,6 +6,6 @@
 // name what is wrong with the operator: a preconditioner that cannot be built
 // is an error, never a silently weaker one.
 //
-//	m, err := precond.NewJacobi(a)
+//	m, err := precond.NewJacobi(ctx, a)
 //	res, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: m})
 package precond

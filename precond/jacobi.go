@@ -1,9 +1,11 @@
 package precond
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -16,6 +18,7 @@ import (
 // updates.
 type Jacobi struct {
 	*hvp.Diagonal
+	setup time.Duration
 }
 
 // ErrNoDiagonal says that an operator does not know its diagonal.
@@ -44,22 +47,37 @@ func (e *NotPositiveError) Error() string {
 // know its diagonal ([hvp.Diagonaler]). Entries that are zero, NaN or Inf, or whose
 // inverse overflows, give a [*NotPositiveError]; so do negative ones if a promises
 // to be symmetric.
-func NewJacobi(a hvp.Operator) (*Jacobi, error) {
-	n, cols := a.Dims()
-	if n != cols {
-		return nil, fmt.Errorf("precond: Jacobi of a %d×%d operator", n, cols)
+func NewJacobi(ctx context.Context, a hvp.Operator) (*Jacobi, error) {
+	m := &Jacobi{}
+	if err := m.Refresh(ctx, a); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Refresh implements [Preconditioner].
+func (m *Jacobi) Refresh(ctx context.Context, a hvp.Operator) error {
+	begin := time.Now()
+	n, err := square("Jacobi", a)
+	if err != nil {
+		return err
+	}
+	if m.Diagonal != nil {
+		if err := sameOrder(m, n); err != nil {
+			return err
+		}
 	}
 	dg, ok := hvp.Diag(a)
 	if !ok {
-		return nil, fmt.Errorf("precond: Jacobi of a %T: %w", a, ErrNoDiagonal)
+		return notApplicable("Jacobi", a, ErrNoDiagonal)
 	}
 	d := make([]float64, n)
 	if err := dg.Diag(d); err != nil {
-		return nil, fmt.Errorf("precond: diagonal of a %T: %w", a, err)
+		return fmt.Errorf("precond: diagonal of a %T: %w", a, err)
 	}
 	symmetric := hvp.StructureOf(a).Has(hvp.Symmetric)
 	bad := make([]int, parallel.Blocks(n)) // the first bad entry of each block, plus one
-	parallel.For(0, n, func(lo, hi int) {
+	parallel.For(parallel.FromContext(ctx), n, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			v := d[i]
 			if !(v > 0) && (symmetric || !(v < 0)) || math.IsInf(v, 0) || math.IsInf(1/v, 0) {
@@ -71,21 +89,25 @@ func NewJacobi(a hvp.Operator) (*Jacobi, error) {
 	})
 	for _, i := range bad {
 		if i > 0 {
-			return nil, &NotPositiveError{i - 1, d[i-1], symmetric}
+			return &NotPositiveError{i - 1, d[i-1], symmetric}
 		}
 	}
-	m, err := hvp.NewDiagonal(d)
-	if err != nil {
-		return nil, fmt.Errorf("precond: %w", err)
+	if m.Diagonal, err = hvp.NewDiagonal(d); err != nil {
+		return fmt.Errorf("precond: %w", err)
 	}
-	return &Jacobi{m}, nil
+	m.setup = time.Since(begin)
+	return nil
+}
+
+// Report implements [Preconditioner].
+func (m *Jacobi) Report() Report {
+	return Report{Setup: m.setup, Bytes: 8 * int64(len(m.DiagonalValues()))}
 }
 
 // String names the preconditioner.
 func (*Jacobi) String() string { return "jacobi" }
 
 var (
-	_ hvp.Operator       = (*Jacobi)(nil)
-	_ hvp.Transposer     = (*Jacobi)(nil)
+	_ Preconditioner     = (*Jacobi)(nil)
 	_ hvp.DiagonalMatrix = (*Jacobi)(nil)
 )

@@ -26,7 +26,7 @@ func diagonal(t *testing.T, d ...float64) hvp.Operator {
 
 func TestJacobiSolvesDiagonalSystemsAtOnce(t *testing.T) {
 	a := diagonal(t, 1, 1e3, 1e-3, 7)
-	m, err := precond.NewJacobi(a)
+	m, err := precond.NewJacobi(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestJacobiRefusesBadDiagonals(t *testing.T) {
 		{[]float64{1, -2, 3}, 1}, {[]float64{1, 2, 0}, 2}, {[]float64{math.NaN(), 1}, 0},
 		{[]float64{1, math.Inf(1)}, 1}, {[]float64{1, 1e-310}, 1},
 	} {
-		_, err := precond.NewJacobi(diagonal(t, c.d...))
+		_, err := precond.NewJacobi(context.Background(), diagonal(t, c.d...))
 		var e *precond.NotPositiveError
 		if !errors.As(err, &e) || e.Index != c.index {
 			t.Errorf("diagonal %v: %v", c.d, err)
@@ -59,7 +59,7 @@ func TestJacobiRefusesBadDiagonals(t *testing.T) {
 	// Without symmetry a negative entry is as good as a positive one.
 	general := diagonal(t, 2, -4).(*hvp.Func)
 	general.Promise = 0
-	m, err := precond.NewJacobi(general)
+	m, err := precond.NewJacobi(context.Background(), general)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +67,10 @@ func TestJacobiRefusesBadDiagonals(t *testing.T) {
 		t.Errorf("inverse diagonal %v", d)
 	}
 	noDiag := &hvp.Func{Rows: 2, Mul: func(context.Context, []float64, []float64) error { return nil }}
-	if _, err := precond.NewJacobi(noDiag); !errors.Is(err, precond.ErrNoDiagonal) {
+	if _, err := precond.NewJacobi(context.Background(), noDiag); !errors.Is(err, precond.ErrNoDiagonal) {
 		t.Errorf("operator without diagonal: %v", err)
 	}
-	if _, err := precond.NewJacobi(&hvp.Func{Rows: 2, Cols: 3}); err == nil {
+	if _, err := precond.NewJacobi(context.Background(), &hvp.Func{Rows: 2, Cols: 3}); err == nil {
 		t.Error("rectangular operator accepted")
 	}
 }

@@ -4,31 +4,29 @@ import (
 	"strings"
 
 	"github.com/hgsolve/hgsolve/hypergrad"
+	"github.com/hgsolve/hgsolve/precond"
 )
 
-// preconds are the preconditioners that the flag -precond knows.
-var preconds = []struct {
-	name string
-	make hypergrad.PrecondFunc // nil: none
-}{
-	{"jacobi", hypergrad.Jacobi},
-	{"none", nil},
-}
+// noPrecond is the name that stands for no preconditioner.
+const noPrecond = "none"
 
-// precondNames lists them for the help text.
+// precondNames lists the values of the flag -precond for the help text.
 func precondNames() string {
-	names := make([]string, len(preconds))
-	for i, p := range preconds {
-		names[i] = p.name
+	var names []string
+	for _, k := range precond.Kinds() {
+		names = append(names, k.Name)
 	}
-	return oneOf(names)
+	return oneOf(append(names, noPrecond))
 }
 
 // precondByName returns the preconditioner of a name, nil for none.
 func precondByName(name string) (hypergrad.PrecondFunc, error) {
-	for _, p := range preconds {
-		if p.name == name {
-			return p.make, nil
+	if name == noPrecond {
+		return nil, nil
+	}
+	for _, k := range precond.Kinds() {
+		if k.Name == name {
+			return k.Make, nil
 		}
 	}
 	return nil, usagef("no preconditioner %q; there are %s", name, strings.Replace(precondNames(), " or ", " and ", 1))

@@ -106,7 +106,7 @@ func (j *solveJob) loadStencil(o *solveOptions, prog *progress) error {
 	j.a, j.nnz, j.source = a, a.NNZ(), "by construction"
 	if o.operator == assembled {
 		prog.phase("%s: assembling", j.title)
-		if j.a, err = a.CSR(); err != nil {
+		if j.a, err = a.Assemble(); err != nil {
 			return fmt.Errorf("-stencil %s: %w", o.stencil, err)
 		}
 	}
