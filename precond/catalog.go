@@ -1,6 +1,13 @@
 package precond
 
+import (
+	"context"
+
+	"github.com/hgsolve/hgsolve/hvp"
+)
+
 // kinds is the catalogue: what can be made from an operator alone.
 var kinds = []Kind{
 	{"jacobi", "the inverse of the diagonal", make1(NewJacobi)},
+	{"multigrid", "a geometric multigrid cycle, for operators on a grid", make1(func(ctx context.Context, a hvp.Operator) (*Multigrid, error) { return NewMultigrid(ctx, a, nil) })},
 }

@@ -145,6 +145,9 @@ func (h *denoiseHessian) Diag(dst []float64) error {
 	parallel.Team(0).Run(h.bands(), parallel.TaskFunc(func(c int) {
 		lo, hi := c*bandRows*h.cols, min((c+1)*bandRows, h.rows)*h.cols
 		sq.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) []float64 {
+			if h.stored != nil {
+				return h.stored[(i*h.cols+j)*nf:][:m*nf]
+			}
 			t := s.t[:m*nf]
 			h.responses(t, h.y, i, j, m)
 			h.derivative(secondDerivative, t)

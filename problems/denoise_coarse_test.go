@@ -1,0 +1,127 @@
+package problems
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/hypergrad"
+	"github.com/hgsolve/hgsolve/krylov"
+	"github.com/hgsolve/hgsolve/precond"
+	"github.com/hgsolve/hgsolve/precond/precondtest"
+)
+
+// denoiseSystem returns the Hessian and the right-hand side of the adjoint of a
+// solved problem on part of the photograph.
+func denoiseSystem(t testing.TB, rows, cols int, s *DenoiseSettings, logWeight float64) (a hvp.Operator, b []float64) {
+	t.Helper()
+	ctx := context.Background()
+	pix, r, c := Photograph()
+	clean := Resize(pix, r, c, rows, cols)
+	d, err := NewDenoise(clean, AddNoise(clean, 15, 1), rows, cols, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := d.Default(logWeight)
+	if s != nil && s.LearnFilters {
+		for i := range w[nf:] {
+			w[nf+i] += 0.05 * math.Sin(float64(i))
+		}
+	}
+	y := append([]float64(nil), d.Noisy()...)
+	inner := hypergrad.Newton{Precond: hypergrad.Jacobi, RTol: 1e-6}
+	if _, err := inner.Solve(ctx, d, y, w); err != nil {
+		t.Fatal(err)
+	}
+	lin, err := d.Linearize(ctx, y, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = make([]float64, rows*cols)
+	if _, err := d.Loss(ctx, b, nil, y, w); err != nil {
+		t.Fatal(err)
+	}
+	return lin.Y, b
+}
+
+// TestDenoiseCoarsens compares quadratic forms of smooth images on both grids,
+// for the DCT bank and for filters that mix orders, seeds and stored weights.
+func TestDenoiseCoarsens(t *testing.T) {
+	ctx := context.Background()
+	for _, s := range []*DenoiseSettings{{}, {StoreWeights: true}, {LearnFilters: true}} {
+		for _, size := range [][2]int{{64, 64}, {47, 90}} {
+			rows, cols := size[0], size[1]
+			a, _ := denoiseSystem(t, rows, cols, s, 1)
+			c, p, scale, ok, err := a.(hvp.Coarsener).Coarsen(ctx)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			n, m := p.Dims()
+			if half, _ := c.Dims(); half != m {
+				t.Fatalf("the coarse operator has order %d, the interpolation %d columns", half, m)
+			}
+			coarseCols := (cols + 1) / 2
+			x, fine, out, coarse := make([]float64, m), make([]float64, n), make([]float64, n), make([]float64, m)
+			for i := range x {
+				u, v := float64(i/coarseCols)/float64((rows+1)/2), float64(i%coarseCols)/float64(coarseCols)
+				x[i] = math.Cos(math.Pi*u) * math.Cos(2*math.Pi*v)
+			}
+			for _, err := range []error{p.Apply(ctx, fine, x), a.Apply(ctx, out, fine), c.Apply(ctx, coarse, x)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			var want, got float64
+			for i := range fine {
+				want += scale * fine[i] * out[i]
+			}
+			for i := range x {
+				got += x[i] * coarse[i]
+			}
+			if r := got / want; r < 0.9 || r > 1.25 {
+				t.Errorf("%+v, %v: the form of the coarse operator is %.3f times that of the fine one", s, size, r)
+			}
+		}
+	}
+}
+
+// TestMultigridOnDenoise: the harder the problem, the more multigrid saves. The
+// answer is that of the verified solve either way.
+func TestMultigridOnDenoise(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		s          *DenoiseSettings
+		logWeight  float64
+		iterations int // at most
+	}{{nil, 0, 8}, {nil, 2, 24}, {nil, 4, 18}, {&DenoiseSettings{LearnFilters: true}, 4, 60}} {
+		a, b := denoiseSystem(t, 96, 130, c.s, c.logWeight)
+		m, err := precond.NewMultigrid(ctx, a, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := precond.NewJacobi(ctx, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float64, len(b))
+		plain, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: j})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: m})
+		if err != nil || res.Method != "cg" || res.Iterations > c.iterations {
+			t.Errorf("log-weight %v: %d iterations of %s (Jacobi %d): %v", c.logWeight, res.Iterations, res.Method, plain.Iterations, err)
+		}
+		t.Logf("log-weight %v: %d iterations, Jacobi %d", c.logWeight, res.Iterations, plain.Iterations)
+	}
+}
+
+// TestMultigridConformsOnDenoise puts the cycle through the conformance test.
+func TestMultigridConformsOnDenoise(t *testing.T) {
+	a, _ := denoiseSystem(t, 60, 77, nil, 1)
+	other, _ := denoiseSystem(t, 60, 77, nil, 3)
+	precondtest.Test(t, a, other, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+		return precond.NewMultigrid(ctx, a, nil)
+	}, nil)
+}
