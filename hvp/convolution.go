@@ -229,7 +229,7 @@ func (p *convPlan) row(dst, x []float64, i, lo, hi int) {
 				return x[begin : begin+len(out)+2]
 			}
 			bank := [1][9]float64{[9]float64(p.f)}
-			kernel.Conv3Responses(bank[:], out, at(0), at(1), at(2))
+			kernel.Conv3Responses(bank[:], out, len(out), at(0), at(1), at(2))
 		} else {
 			clear(out)
 			for e := r.ptr[i]; e < r.ptr[i+1]; e++ {

@@ -27,7 +27,7 @@ func (h *denoiseHessian) Coarsen(ctx context.Context) (hvp.Operator, *hvp.Interp
 	c.potential = Charbonnier // promises definiteness
 	c.rows, c.cols = (h.rows+1)/2, (h.cols+1)/2
 	c.y = make([]float64, c.rows*c.cols) // its length is looked at, nothing else
-	c.stored = make([]float64, nf*len(c.y))
+	c.single = make([]float32, nf*len(c.y))
 	var scale [nf]float64
 	if h.dct {
 		for k := range scale {
@@ -60,21 +60,15 @@ func (h *denoiseHessian) Coarsen(ctx context.Context) (hvp.Operator, *hvp.Interp
 func (h *denoiseHessian) addCoarseWeights(s *tile, c *denoiseHessian, fine, row int, scale *[nf]float64) {
 	for j := 0; j < h.cols-2; j += tileWidth {
 		m := min(tileWidth, h.cols-2-j)
-		t := s.t[:m*nf]
-		if h.stored != nil {
-			t = h.stored[(fine*h.cols+j)*nf:][:m*nf]
-		} else {
-			h.responses(t, h.y, fine, j, m)
-			h.derivative(secondDerivative, t)
-		}
-		for q := range m {
-			col := (j + q - 1) >> 1 // of fine positions 2J+1 and 2J+2
-			if col < 0 || col >= c.cols-2 {
-				continue
-			}
-			dst := c.stored[(row*c.cols+col)*nf:][:nf]
-			for k, v := range t[q*nf : (q+1)*nf] {
-				dst[k] += 0.25 * scale[k] * max(v, 0)
+		h.curvatures(&s.t, fine, j, m)
+		for k := range nf {
+			factor := 0.25 * scale[k]
+			dst := c.single[c.at(row, k):][:c.cols-2]
+			for q, v := range s.t.plane(k, m) {
+				// Fine positions 2J+1 and 2J+2.
+				if col := (j + q - 1) >> 1; col >= 0 && col < len(dst) {
+					dst[col] += float32(factor * max(v, 0))
+				}
 			}
 		}
 	}

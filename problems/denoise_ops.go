@@ -13,12 +13,15 @@ import (
 // denoiseHessian is I + Σ F_kᵀ diag(e^{w_k} φ″(t_k)) F_k at y.
 //
 // Traffic per product in n_y-vectors: v, the result, y and 4 for the seeds, or
-// v, the result and 8 for stored weights; all else happens in cache.
+// v, the result and 8 for stored weights (4 for those in single precision of a
+// coarse grid); all else happens in cache. Each row of positions holds the eight
+// planes of seeds or weights one after the other.
 type denoiseHessian struct {
 	experts
 	y      []float64
 	seeds  []float32 // of the weights at all positions, 8 per pixel
 	stored []float64 // the weights themselves, instead of seeds
+	single []float32 // the weights of a coarse grid, instead of both
 	tasks  sync.Pool // *hessianProduct
 }
 
@@ -37,7 +40,7 @@ func (h *denoiseHessian) Structure() hvp.Structure {
 type hessianProduct struct {
 	h       *denoiseHessian
 	dst, x  []float64
-	weights func(s *tile, i, j, m int) []float64
+	weights func(s *tile, i, j, m int) *planes
 }
 
 // Chunk implements parallel.Task: one band of rows.
@@ -51,29 +54,55 @@ func (h *denoiseHessian) task(dst, x []float64) *hessianProduct {
 	p, _ := h.tasks.Get().(*hessianProduct)
 	if p == nil {
 		p = &hessianProduct{h: h}
-		p.weights = func(s *tile, i, j, m int) []float64 { return h.weighted(s, p.x, i, j, m) }
+		p.weights = func(s *tile, i, j, m int) *planes { return h.weighted(s, p.x, i, j, m) }
 	}
 	p.dst, p.x = dst, x
 	return p
 }
 
+// at is where the weights of filter k at row i of the positions begin.
+func (h *denoiseHessian) at(i, k int) int { return (i*nf + k) * h.cols }
+
 // weighted returns φ″-weighted responses of x at a row of positions.
-func (h *denoiseHessian) weighted(s *tile, x []float64, i, j, m int) []float64 {
-	u := s.u[:m*nf]
-	h.responses(u, x, i, j, m)
-	at := (i*h.cols + j) * nf
-	if h.stored != nil {
-		kernel.MulTo(u, u, h.stored[at:at+m*nf])
-		return u
+func (h *denoiseHessian) weighted(s *tile, x []float64, i, j, m int) *planes {
+	h.responses(&s.u, x, i, j, m)
+	known := h.stored != nil || h.single != nil
+	if !known {
+		h.responses(&s.t, h.y, i, j, m)
 	}
-	t := s.t[:m*nf]
-	h.responses(t, h.y, i, j, m)
-	if h.potential == Charbonnier {
-		kernel.MulCharbonnier(u, t, h.seeds[at:at+m*nf], &h.weight, h.eps2)
-	} else {
-		kernel.MulLorentzian(u, t, h.seeds[at:at+m*nf], &h.weight)
+	for k, w := range h.weight {
+		u, at := s.u.plane(k, m), h.at(i, k)+j
+		switch {
+		case h.stored != nil:
+			kernel.MulFloat64(u, h.stored[at:])
+		case h.single != nil:
+			kernel.MulFloat32(u, h.single[at:])
+		case h.potential == Charbonnier:
+			kernel.MulCharbonnier(u, s.t.plane(k, m), h.seeds[at:], w*h.eps2, h.eps2)
+		default:
+			kernel.MulLorentzian(u, s.t.plane(k, m), h.seeds[at:], w)
+		}
 	}
-	return u
+	return &s.u
+}
+
+// curvatures sets the planes t to the weights at a row of positions.
+func (h *denoiseHessian) curvatures(t *planes, i, j, m int) {
+	if h.stored == nil && h.single == nil {
+		h.responses(t, h.y, i, j, m)
+		h.derivative(secondDerivative, t, m)
+		return
+	}
+	for k := range nf {
+		v, at := t.plane(k, m), h.at(i, k)+j
+		if h.stored != nil {
+			copy(v, h.stored[at:])
+			continue
+		}
+		for q, w := range h.single[at:][:m] {
+			v[q] = float64(w)
+		}
+	}
 }
 
 // prepare computes the weights or their seeds.
@@ -83,16 +112,20 @@ func (h *denoiseHessian) prepare(team parallel.Team, store bool) {
 	} else {
 		h.seeds = parallel.Grow(h.seeds, nf*len(h.y))
 	}
-	h.sums(team, 0, h.y, nil, func(_, t, _ []float64, i, j, m int) {
-		at := (i*h.cols + j) * nf
-		switch {
-		case store:
-			h.derivative(secondDerivative, t)
-			copy(h.stored[at:], t)
-		case h.potential == Charbonnier:
-			kernel.CharbonnierSeeds(h.seeds[at:at+m*nf], t, h.eps2)
-		default:
-			kernel.LorentzianSeeds(h.seeds[at:at+m*nf], t)
+	h.sums(team, 0, h.y, nil, func(_ []float64, s *tile, i, j, m int) {
+		if store {
+			h.derivative(secondDerivative, &s.t, m)
+		}
+		for k := range nf {
+			t, at := s.t.plane(k, m), h.at(i, k)+j
+			switch {
+			case store:
+				copy(h.stored[at:], t)
+			case h.potential == Charbonnier:
+				kernel.CharbonnierSeeds(h.seeds[at:at+m], t, h.eps2)
+			default:
+				kernel.LorentzianSeeds(h.seeds[at:at+m], t)
+			}
 		}
 	})
 }
@@ -144,14 +177,9 @@ func (h *denoiseHessian) Diag(dst []float64) error {
 	}
 	parallel.Team(0).Run(h.bands(), parallel.TaskFunc(func(c int) {
 		lo, hi := c*bandRows*h.cols, min((c+1)*bandRows, h.rows)*h.cols
-		sq.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) []float64 {
-			if h.stored != nil {
-				return h.stored[(i*h.cols+j)*nf:][:m*nf]
-			}
-			t := s.t[:m*nf]
-			h.responses(t, h.y, i, j, m)
-			h.derivative(secondDerivative, t)
-			return t
+		sq.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) *planes {
+			h.curvatures(&s.t, i, j, m)
+			return &s.t
 		})
 		for i := range dst[lo:hi] {
 			dst[lo+i]++
@@ -199,26 +227,26 @@ func (m *denoiseMixed) Apply(ctx context.Context, dst, u []float64) error {
 		change.bank[k] = [9]float64(u[nf+9*k:])
 	}
 	tmp := make([]float64, len(dst))
-	add := func(adjoint *experts, panel func(s *tile, i, j, n int) []float64) {
+	add := func(adjoint *experts, panel func(s *tile, i, j, n int) *planes) {
 		team.Run(m.bands(), parallel.TaskFunc(func(c int) {
 			lo, hi := c*bandRows*m.cols, min((c+1)*bandRows, m.rows)*m.cols
 			adjoint.gather(tmp, nil, lo, hi, panel)
 		}))
 		parallel.Axpy(team, dst, 1, tmp)
 	}
-	add(&change, func(s *tile, i, j, n int) []float64 { // δF_kᵀ φ′(t_k)
-		t := s.t[:n*nf]
-		m.responses(t, m.y, i, j, n)
-		m.derivative(firstDerivative, t)
-		return t
+	add(&change, func(s *tile, i, j, n int) *planes { // δF_kᵀ φ′(t_k)
+		m.responses(&s.t, m.y, i, j, n)
+		m.derivative(firstDerivative, &s.t, n)
+		return &s.t
 	})
-	add(&m.experts, func(s *tile, i, j, n int) []float64 { // F_kᵀ (φ″(t_k) ∘ δF_k y)
-		t, du := s.t[:n*nf], s.u[:n*nf]
-		m.responses(t, m.y, i, j, n)
-		m.derivative(secondDerivative, t)
-		change.responses(du, m.y, i, j, n)
-		kernel.MulTo(t, t, du)
-		return t
+	add(&m.experts, func(s *tile, i, j, n int) *planes { // F_kᵀ (φ″(t_k) ∘ δF_k y)
+		m.responses(&s.t, m.y, i, j, n)
+		m.derivative(secondDerivative, &s.t, n)
+		change.responses(&s.u, m.y, i, j, n)
+		for k := range nf {
+			kernel.MulFloat64(s.t.plane(k, n), s.u.plane(k, n))
+		}
+		return &s.t
 	})
 	return nil
 }
@@ -229,28 +257,30 @@ func (m *denoiseMixed) ApplyTrans(ctx context.Context, dst, q []float64) error {
 	if len(dst) != nw || len(q) != len(m.y) {
 		return fmt.Errorf("problems: denoise: mixed product with len(dst) = %d and len(q) = %d, want %d and %d", len(dst), len(q), nw, len(m.y))
 	}
-	part := m.sums(parallel.FromContext(ctx), nw, m.y, q, func(sum, t, u []float64, i, j, n int) {
-		var second [nf * tileWidth]float64
+	part := m.sums(parallel.FromContext(ctx), nw, m.y, q, func(sum []float64, s *tile, i, j, n int) {
 		if m.filters {
-			copy(second[:], t)
-			m.derivative(secondDerivative, second[:len(t)])
-		}
-		m.derivative(firstDerivative, t)
-		for p := range n {
+			// u_k ← e^{w_k}φ″(t_k) ∘ F_k q, after its own sum is taken.
+			second := tiles.Get().(*tile)
+			defer tiles.Put(second)
+			second.t = s.t
+			m.derivative(secondDerivative, &second.t, n)
 			for k := range nf {
-				sum[k] += t[p*nf+k] * u[p*nf+k]
+				kernel.MulFloat64(second.t.plane(k, n), s.u.plane(k, n))
+				for o := range 9 {
+					at := (i+2-o/3)*m.cols + j + 2 - o%3
+					sum[nf+9*k+o] += kernel.Dot(second.t.plane(k, n), m.y[at:at+n])
+				}
 			}
 		}
-		if !m.filters {
-			return
-		}
-		for p := range n {
+		m.derivative(firstDerivative, &s.t, n)
+		for k := range nf {
+			sum[k] += kernel.Dot(s.t.plane(k, n), s.u.plane(k, n))
+			if !m.filters {
+				continue
+			}
 			for o := range 9 {
-				at := (i+2-o/3)*m.cols + j + p + 2 - o%3
-				qo, yo := q[at], m.y[at]
-				for k := range nf {
-					sum[nf+9*k+o] += t[p*nf+k]*qo + second[p*nf+k]*u[p*nf+k]*yo
-				}
+				at := (i+2-o/3)*m.cols + j + 2 - o%3
+				sum[nf+9*k+o] += kernel.Dot(s.t.plane(k, n), q[at:at+n])
 			}
 		}
 	})

@@ -1,7 +1,6 @@
 package problems
 
 import (
-	"math"
 	"sync"
 
 	"github.com/hgsolve/hgsolve/internal/kernel"
@@ -26,6 +25,9 @@ const (
 	bandRows  = 32 // 2 of 34 rows of positions are computed twice
 	tileWidth = 256
 	nf        = kernel.DCTFilters
+	// stride is the distance of the planes of a tile, which hold up to
+	// tileWidth+2 positions between their margins.
+	stride = tileWidth + 2 + 2*kernel.Margin + 2
 )
 
 // pointwise says which function of the responses an operation needs.
@@ -36,9 +38,23 @@ const (
 	secondDerivative                  // e^{w_k} φ″(t_k)
 )
 
+// planes are the responses of all filters at a row of positions, with the margins
+// that adjoints read; those before the values are never written to.
+type planes [nf * stride]float64
+
+// plane returns the m responses of filter k.
+func (t *planes) plane(k, m int) []float64 { return t[k*stride+kernel.Margin:][:m] }
+
+// close zeroes the margins after m values.
+func (t *planes) close(m int) {
+	for k := range nf {
+		clear(t[k*stride+kernel.Margin+m:][:kernel.Margin])
+	}
+}
+
 // tile is the scratch of one worker.
 type tile struct {
-	t, u [nf * (tileWidth + 2)]float64
+	t, u planes
 	ring [3][tileWidth + 4]float64
 }
 
@@ -49,88 +65,61 @@ func (e *experts) bands() int { return (e.rows + bandRows - 1) / bandRows }
 
 // responses sets t to the responses of image y at m positions of row i from
 // column j on.
-func (e *experts) responses(t, y []float64, i, j, m int) {
+func (e *experts) responses(t *planes, y []float64, i, j, m int) {
 	at := i*e.cols + j
 	r0, r1, r2 := y[at:at+m+2], y[at+e.cols:at+e.cols+m+2], y[at+2*e.cols:at+2*e.cols+m+2]
 	if e.dct {
-		kernel.DCT3Responses(t, r0, r1, r2)
+		kernel.DCT3Responses(t[kernel.Margin:], stride, r0, r1, r2)
 	} else {
-		kernel.Conv3Responses(e.bank, t, r0, r1, r2)
+		kernel.Conv3Responses(e.bank, t[kernel.Margin:], stride, r0, r1, r2)
 	}
 }
 
-// adjoint adds Fᵀu to three rows.
-func (e *experts) adjoint(o0, o1, o2, u []float64) {
+// adjoint adds Fᵀu to three rows, len(o0)−2 positions.
+func (e *experts) adjoint(o0, o1, o2 []float64, u *planes) {
+	u.close(len(o0) - 2)
 	if e.dct {
-		kernel.DCT3Adjoint(o0, o1, o2, u)
+		kernel.DCT3Adjoint(o0, o1, o2, u[:], stride)
 	} else {
-		kernel.Conv3Adjoint(e.bank, o0, o1, o2, u)
+		kernel.Conv3Adjoint(e.bank, o0, o1, o2, u[:], stride)
 	}
 }
 
-// derivative replaces responses by e^{w_k} φ′(t_k) or e^{w_k} φ″(t_k).
-func (e *experts) derivative(p pointwise, t []float64) {
-	w := &e.weight
-	switch {
-	case p == firstDerivative && e.potential == Charbonnier:
-		for ; len(t) >= nf; t = t[nf:] {
-			for k, v := range t[:nf] {
-				t[k] = w[k] * (v / math.Sqrt(v*v+e.eps2))
-			}
-		}
-	case p == firstDerivative:
-		for ; len(t) >= nf; t = t[nf:] {
-			for k, v := range t[:nf] {
-				t[k] = w[k] * (v / (1 + 0.5*v*v))
-			}
-		}
-	case e.potential == Charbonnier:
-		var c [nf]float64
-		for k := range c {
-			c[k] = w[k] * e.eps2
-		}
-		for ; len(t) >= nf; t = t[nf:] {
-			for k, v := range t[:nf] {
-				s := v*v + e.eps2
-				t[k] = c[k] / (s * math.Sqrt(s))
-			}
-		}
-	default:
-		for ; len(t) >= nf; t = t[nf:] {
-			for k, v := range t[:nf] {
-				h := 0.5 * v * v
-				t[k] = w[k] * ((1 - h) / ((1 + h) * (1 + h)))
-			}
+// derivative replaces m responses of each filter by e^{w_k} φ′(t_k) or
+// e^{w_k} φ″(t_k).
+func (e *experts) derivative(p pointwise, t *planes, m int) {
+	for k, w := range e.weight {
+		v := t.plane(k, m)
+		switch {
+		case p == firstDerivative && e.potential == Charbonnier:
+			kernel.CharbonnierSlope(v, w, e.eps2)
+		case p == firstDerivative:
+			kernel.LorentzianSlope(v, w)
+		case e.potential == Charbonnier:
+			kernel.CharbonnierCurvature(v, w*e.eps2, e.eps2)
+		default:
+			kernel.LorentzianCurvature(v, w)
 		}
 	}
 }
 
 // energy returns Σ_k e^{w_k} Σ_p φ(t_k(p)).
 func (e *experts) energy(team parallel.Team, y []float64) float64 {
-	return parallel.Combine(e.sums(team, 1, y, nil, func(sum, t, _ []float64, i, j, m int) {
-		var s [nf]float64
-		eps := math.Sqrt(e.eps2)
-		for ; len(t) >= nf; t = t[nf:] {
-			for k, v := range t[:nf] {
-				if e.potential == Charbonnier {
-					// Cancellation for small v costs an absolute error of
-					// ε·2⁻⁵³, nothing in a sum over all responses.
-					s[k] += math.Sqrt(v*v+e.eps2) - eps
-				} else {
-					s[k] += math.Log1p(0.5 * v * v)
-				}
+	return parallel.Combine(e.sums(team, 1, y, nil, func(sum []float64, s *tile, i, j, m int) {
+		for k, w := range e.weight {
+			if v := s.t.plane(k, m); e.potential == Charbonnier {
+				sum[0] += w * kernel.CharbonnierSum(v, e.eps2)
+			} else {
+				sum[0] += w * kernel.LorentzianSum(v)
 			}
-		}
-		for k, v := range s {
-			sum[0] += e.weight[k] * v
 		}
 	}))
 }
 
-// sums calls f for each tile of each row of positions with the responses of y
-// and, if it is not nil, of q, and returns the sums of n numbers that f adds to,
+// sums calls f for each tile of each row of positions with the responses of y in
+// its planes t and, if q is not nil, those of q in u, and returns the sums of n numbers that f adds to,
 // one set per band.
-func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum, t, u []float64, i, j, m int)) []float64 {
+func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum []float64, s *tile, i, j, m int)) []float64 {
 	part := make([]float64, n*e.bands())
 	team.Run(e.bands(), parallel.TaskFunc(func(c int) {
 		s := tiles.Get().(*tile)
@@ -139,12 +128,11 @@ func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum, t,
 		for i := c * bandRows; i < min((c+1)*bandRows, e.rows-2); i++ {
 			for j := 0; j < e.cols-2; j += tileWidth {
 				m := min(tileWidth, e.cols-2-j)
-				t, u := s.t[:m*nf], s.u[:m*nf]
-				e.responses(t, y, i, j, m)
+				e.responses(&s.t, y, i, j, m)
 				if q != nil {
-					e.responses(u, q, i, j, m)
+					e.responses(&s.u, q, i, j, m)
 				}
-				f(sum, t, u, i, j, m)
+				f(sum, s, i, j, m)
 			}
 		}
 	}))
@@ -156,25 +144,23 @@ func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum, t,
 func (e *experts) adjointOf(team parallel.Team, p pointwise, dst, y []float64, scale *[nf]float64) {
 	team.Run(e.bands(), parallel.TaskFunc(func(c int) {
 		lo, hi := c*bandRows*e.cols, min((c+1)*bandRows, e.rows)*e.cols
-		e.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) []float64 {
-			t := s.t[:m*nf]
-			e.responses(t, y, i, j, m)
-			e.derivative(p, t)
-			if scale != nil {
-				for ; len(t) >= nf; t = t[nf:] {
-					for k := range t[:nf] {
-						t[k] *= scale[k]
-					}
-				}
+		scaled := *e
+		if scale != nil {
+			for k, c := range scale {
+				scaled.weight[k] *= c
 			}
-			return s.t[:m*nf]
+		}
+		e.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) *planes {
+			e.responses(&s.t, y, i, j, m)
+			scaled.derivative(p, &s.t, m)
+			return &s.t
 		})
 	}))
 }
 
-// gather sets dst[lo:hi] = base + Fᵀu there, where u returns the panel of m
+// gather sets dst[lo:hi] = base + Fᵀu there, where u returns the planes of m
 // positions of row i from column j on and base may be nil for zero.
-func (e *experts) gather(dst, base []float64, lo, hi int, u func(s *tile, i, j, m int) []float64) {
+func (e *experts) gather(dst, base []float64, lo, hi int, u func(s *tile, i, j, m int) *planes) {
 	s := tiles.Get().(*tile)
 	defer tiles.Put(s)
 	first, last := lo/e.cols, (hi-1)/e.cols // rows of pixels

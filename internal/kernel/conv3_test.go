@@ -22,6 +22,33 @@ func plainResponses(bank [][9]float64, rows [3][]float64) []float64 {
 	return t
 }
 
+// byPosition returns the responses at one position next to each other, from planes.
+func byPosition(t []float64, stride, k, m int) []float64 {
+	out := make([]float64, 0, k*m)
+	for j := range m {
+		for l := range k {
+			out = append(out, t[l*stride+j])
+		}
+	}
+	return out
+}
+
+// byFilter is its inverse, with margins of zeros and NaN beyond.
+func byFilter(u []float64, stride, k, m int) []float64 {
+	out := make([]float64, k*stride)
+	for i := range out {
+		out[i] = math.NaN()
+	}
+	for l := range k {
+		p := out[l*stride:][:m+2*Margin]
+		clear(p)
+		for j := range m {
+			p[Margin+j] = u[j*k+l]
+		}
+	}
+	return out
+}
+
 func near(t *testing.T, what string, got, want []float64) {
 	t.Helper()
 	for i := range want {
@@ -71,26 +98,33 @@ func TestConv3(t *testing.T) {
 		for _, c := range []struct {
 			name      string
 			bank      [][9]float64
-			responses func(t, r0, r1, r2 []float64)
-			adjoint   func(o0, o1, o2, u []float64)
+			responses func(t []float64, stride int, r0, r1, r2 []float64)
+			adjoint   func(o0, o1, o2, u []float64, stride int)
 		}{
 			{"DCT3", DCT3(), DCT3Responses, DCT3Adjoint},
-			{"Conv3 DCT", DCT3(), func(t, r0, r1, r2 []float64) { Conv3Responses(DCT3(), t, r0, r1, r2) }, func(o0, o1, o2, u []float64) { Conv3Adjoint(DCT3(), o0, o1, o2, u) }},
-			{"Conv3 random", other, func(t, r0, r1, r2 []float64) { Conv3Responses(other, t, r0, r1, r2) }, func(o0, o1, o2, u []float64) { Conv3Adjoint(other, o0, o1, o2, u) }},
+			{"Conv3 DCT", DCT3(), func(t []float64, stride int, r0, r1, r2 []float64) { Conv3Responses(DCT3(), t, stride, r0, r1, r2) },
+				func(o0, o1, o2, u []float64, stride int) { Conv3Adjoint(DCT3(), o0, o1, o2, u, stride) }},
+			{"Conv3 random", other, func(t []float64, stride int, r0, r1, r2 []float64) { Conv3Responses(other, t, stride, r0, r1, r2) },
+				func(o0, o1, o2, u []float64, stride int) { Conv3Adjoint(other, o0, o1, o2, u, stride) }},
 		} {
 			k := len(c.bank)
+			stride := m + 2*Margin + m%3
 			rows := random3(m + 2)
 			want := plainResponses(c.bank, rows)
-			got := random(rng, m*k)
-			c.responses(got, rows[0], rows[1], rows[2])
-			near(t, c.name, got, want)
+			got := random(rng, stride*k)
+			before8 := clone(got)
+			c.responses(got, stride, rows[0], rows[1], rows[2])
+			near(t, c.name, byPosition(got, stride, k, m), want)
+			for l := range k {
+				near(t, c.name+": between the planes", got[l*stride+m:(l+1)*stride], before8[l*stride+m:(l+1)*stride])
+			}
 
 			// The adjoint by its definition: ⟨Fy, u⟩ = ⟨y, Fᵀu⟩ for each unit y,
 			// added to what was there.
 			u := random(rng, m*k)
 			out := random3(m + 2)
 			before := [3][]float64{clone(out[0]), clone(out[1]), clone(out[2])}
-			c.adjoint(out[0], out[1], out[2], u)
+			c.adjoint(out[0], out[1], out[2], byFilter(u, stride, k, m), stride)
 			for r := range 3 {
 				for j := range m + 2 {
 					unit := [3][]float64{make([]float64, m+2), make([]float64, m+2), make([]float64, m+2)}
@@ -109,16 +143,17 @@ func BenchmarkConv3(b *testing.B) {
 	const m = 254
 	rng := rand.New(rand.NewPCG(5, 1))
 	r := [3][]float64{random(rng, m+2), random(rng, m+2), random(rng, m+2)}
-	t := random(rng, m*8)
+	const stride = m + 2*Margin
+	t := random(rng, stride*8)
 	bank := DCT3()
 	for _, c := range []struct {
 		name string
 		run  func()
 	}{
-		{"DCT3Responses", func() { DCT3Responses(t, r[0], r[1], r[2]) }},
-		{"DCT3Adjoint", func() { DCT3Adjoint(r[0], r[1], r[2], t) }},
-		{"Conv3Responses", func() { Conv3Responses(bank, t, r[0], r[1], r[2]) }},
-		{"Conv3Adjoint", func() { Conv3Adjoint(bank, r[0], r[1], r[2], t) }},
+		{"DCT3Responses", func() { DCT3Responses(t, stride, r[0], r[1], r[2]) }},
+		{"DCT3Adjoint", func() { DCT3Adjoint(r[0], r[1], r[2], t, stride) }},
+		{"Conv3Responses", func() { Conv3Responses(bank, t, stride, r[0], r[1], r[2]) }},
+		{"Conv3Adjoint", func() { Conv3Adjoint(bank, r[0], r[1], r[2], t, stride) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

@@ -80,6 +80,11 @@ func MaxAbs(x []float64) float64 {
 // Axpy adds a·x to y.
 func Axpy(y []float64, a float64, x []float64) {
 	x = x[:len(y)]
+	done := axpy(y, a, x)
+	axpyPlain(y[done:], a, x[done:])
+}
+
+func axpyPlain(y []float64, a float64, x []float64) {
 	for i, v := range x {
 		y[i] += a * v
 	}
