@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/blas/blas64"
+
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
@@ -307,12 +309,20 @@ func (m *Nystrom) decompose(team parallel.Team, omega, y []float64, mu, accuracy
 	}
 	// The rounding errors of products are relative to A, those of what is left
 	// of it after subtracting μ too.
-	nu := max(0x1p-50, accuracy) * math.Hypot(size, mu*parallel.Norm(team, omega))
-	f := append([]float64(nil), y...)
-	parallel.Axpy(team, f, nu, omega)
-	r, ok := cholesky(tallProduct(team, omega, f, n, k, k, true), k)
-	if !ok {
-		return errSketch
+	size = math.Hypot(size, mu*parallel.Norm(team, omega))
+	var f []float64
+	var r blas64.Triangular
+	nu, ok := 0.0, false
+	for eps := max(0x1p-50, accuracy); !ok; eps *= 32 {
+		// Sums over many terms in a product have errors above the first value;
+		// what the last does not explain is negative curvature.
+		if eps > max(0x1p-40, accuracy) {
+			return errSketch
+		}
+		nu = eps * size
+		f = append(f[:0], y...)
+		parallel.Axpy(team, f, nu, omega)
+		r, ok = cholesky(tallProduct(team, omega, f, n, k, k, true), k)
 	}
 	tallSolve(team, f, n, k, r)
 	g := tallProduct(team, f, f, n, k, k, true)
