@@ -8,4 +8,11 @@
 //
 //	m, err := precond.NewJacobi(ctx, a)
 //	res, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: m})
+//
+// # Low rank
+//
+// [Nystrom] is for a ridge above a few large eigenvalues, as in generalised linear
+// models; for Laplacians it only costs. [LBFGS] and [Deflation] turn what an earlier
+// solve has left, pairs (s, A·s) or a basis, into a better preconditioner.
+// [Saddle] joins preconditioners of the blocks of a saddle-point operator.
 package precond

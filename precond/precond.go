@@ -45,8 +45,6 @@ type Report struct {
 // of the operator.
 var ErrNotApplicable = errors.New("not applicable")
 
-var errNotSymmetric = errors.New("it does not promise to be symmetric")
-
 // A Kind is a way to make a preconditioner from an operator alone, with default
 // parameters.
 type Kind struct {
