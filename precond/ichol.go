@@ -94,6 +94,9 @@ var errSymmetry = errors.New("the operator does not promise to be symmetric")
 // [*IndefiniteError]. Nil options mean the defaults.
 func NewIC(ctx context.Context, a hvp.Operator, opt *ICOptions) (*IC, error) {
 	m := &IC{opt: opt.withDefaults(), schwarz: schwarz{symmetric: true}}
+	if math.IsNaN(m.opt.Fill) || math.IsNaN(m.opt.Work) || math.IsInf(m.opt.Fill, 0) || math.IsInf(m.opt.Work, 0) {
+		return nil, fmt.Errorf("precond: incomplete Cholesky with fill %v and work %v", m.opt.Fill, m.opt.Work)
+	}
 	if err := m.Refresh(ctx, a); err != nil {
 		return nil, err
 	}

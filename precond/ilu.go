@@ -99,6 +99,11 @@ func NewILU(ctx context.Context, a hvp.Operator, opt *ILUOptions) (*ILU, error) 
 		m.opt.Drop = DefaultILUDrop
 	}
 	m.opt.Drop = max(m.opt.Drop, 0)
+	for _, v := range []float64{m.opt.Fill, m.opt.Drop, m.opt.Perturb} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("precond: incomplete LU with fill %v, drop %v, perturb %v", m.opt.Fill, m.opt.Drop, m.opt.Perturb)
+		}
+	}
 	if err := m.Refresh(ctx, a); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -283,6 +284,84 @@ func TestICRefuses(t *testing.T) {
 	}
 }
 
+func TestBlockJacobi(t *testing.T) {
+	rows := [][]float64{{2, 1, 0, 9}, {1, 2, 0, 0}, {0, 0, 4, 2}, {9, 0, 2, 3}}
+	general := matrix(t, 0, rows...)
+	// The blocks {0,1} and {2,3} have the inverses [2 -1; -1 2]/3 and [3 -2; -2 4]/8.
+	for _, c := range []struct {
+		blocks [][]int32
+		want   []float64 // M·(3, 3, 8, 8)
+	}{
+		{[][]int32{{0, 1}, {2, 3}}, []float64{1, 1, 1, 2}},
+		{[][]int32{{3, 2}, {1, 0}}, []float64{1, 1, 1, 2}},
+		{[][]int32{{1}, {0}, {2}, {3}}, []float64{1.5, 1.5, 2, 8. / 3}},
+	} {
+		m, err := precond.NewBlockJacobi(t.Context(), general, &precond.BlockOptions{Blocks: c.blocks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := precond.NewBlockJacobi(t.Context(), matrix(t, hvp.Symmetric, rows...), &precond.BlockOptions{Blocks: c.blocks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []*precond.BlockJacobi{m, s} {
+			y := make([]float64, 4)
+			if err := m.Apply(t.Context(), y, []float64{3, 3, 8, 8}); err != nil {
+				t.Fatal(err)
+			}
+			if e := relativeError(y, c.want); e > 1e-15 {
+				t.Errorf("%v: %v, want %v", m, y, c.want)
+			}
+		}
+	}
+	for name, blocks := range map[string][][]int32{
+		"row 3 missing": {{0, 1}, {2}}, "row 1 twice": {{0, 1}, {1, 2, 3}}, "row 4": {{0, 1}, {2, 3, 4}}, "empty": {{0, 1, 2, 3}, {}},
+	} {
+		if _, err := precond.NewBlockJacobi(t.Context(), general, &precond.BlockOptions{Blocks: blocks}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	var singular *precond.SingularBlockError
+	_, err := precond.NewBlockJacobi(t.Context(), matrix(t, 0, []float64{1, 0, 0}, []float64{0, 1, 2}, []float64{0, 2, 4}),
+		&precond.BlockOptions{Blocks: [][]int32{{0}, {1, 2}}})
+	if !errors.As(err, &singular) || singular.Block != 1 {
+		t.Errorf("singular block: %v", err)
+	}
+	var notPositive *precond.NotPositiveError
+	_, err = precond.NewBlockJacobi(t.Context(), matrix(t, hvp.Symmetric, []float64{1, 0, 0}, []float64{0, 1, 2}, []float64{0, 2, 1}), nil)
+	if !errors.As(err, &notPositive) || notPositive.Index != 2 || notPositive.Value != -3 {
+		t.Errorf("indefinite block: %v", err)
+	}
+	// Nodes with three unknowns each are found, and not cut.
+	i, j, v := []int32{}, []int32{}, []float64{}
+	for node := range int32(10) {
+		for r := range int32(3) {
+			for c := range int32(3) {
+				for _, to := range []int32{node, (node + 3) % 10} {
+					x := 1.0
+					if to == node && r == c {
+						x = 30
+					}
+					i, j, v = append(i, 3*node+r), append(j, 3*to+c), append(v, x)
+				}
+			}
+		}
+	}
+	a, err := hvp.NewCSRFromTriplets(30, 30, i, j, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int]string{3: "10 blocks of 3.0", 5: "10 blocks of 3.0", 8: "5 blocks of 6.0", 2: "20 blocks of 1.5"} {
+		m, err := precond.NewBlockJacobi(t.Context(), a, &precond.BlockOptions{Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if note := m.Report().Notes[0]; !strings.HasPrefix(note, want) {
+			t.Errorf("size %d: %s, want %s", size, note, want)
+		}
+	}
+}
+
 // TestICShifts: the matrix of Kershaw, J. Comput. Phys. 26, 1978,
 // doi:10.1016/0021-9991(78)90098-0, is positive definite, and IC(0) breaks down on it.
 func TestICShifts(t *testing.T) {
@@ -360,5 +439,80 @@ func TestRefreshWithAnotherPattern(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestSmallestOrders: nothing, and one row.
+func TestSmallestOrders(t *testing.T) {
+	for _, n := range []int{0, 1} {
+		d := make([]float64, n)
+		for i := range d {
+			d[i] = 4
+		}
+		a, err := hvp.NewDiagonal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range makers(a.Structure().Has(hvp.Symmetric)) {
+			p, err := m.build(t.Context(), a)
+			if err != nil {
+				t.Errorf("%s of order %d: %v", m.name, n, err)
+				continue
+			}
+			y := make([]float64, n)
+			if err := p.Apply(t.Context(), y, d); err != nil || n == 1 && y[0] != 1 {
+				t.Errorf("%s of order %d: %v, %v", m.name, n, y, err)
+			}
+			if err := p.Apply(t.Context(), y, make([]float64, n+1)); err == nil {
+				t.Errorf("%s of order %d: a vector of order %d is no error", m.name, n, n+1)
+			}
+		}
+	}
+}
+
+func TestOptionsThatAreNoNumbers(t *testing.T) {
+	a := grid(t, 3, 3, 1)
+	for _, v := range []float64{math.NaN(), math.Inf(1)} {
+		if _, err := precond.NewIC(t.Context(), a, &precond.ICOptions{Fill: v}); err == nil {
+			t.Errorf("NewIC accepts a fill of %v", v)
+		}
+		if _, err := precond.NewILU(t.Context(), a, &precond.ILUOptions{Drop: v}); err == nil {
+			t.Errorf("NewILU accepts a drop of %v", v)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := precond.NewIC(ctx, a, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled set-up: %v", err)
+	}
+}
+
+// TestICOfSingularMatrix: the Laplacian of a graph is semidefinite; its last pivot
+// vanishes, and a shift that is reported makes M definite.
+func TestICOfSingularMatrix(t *testing.T) {
+	const n = 50
+	rows := make([][]float64, n)
+	for i := range rows {
+		rows[i] = make([]float64, n)
+	}
+	for i := range n - 1 {
+		rows[i][i]++
+		rows[i+1][i+1]++
+		rows[i][i+1], rows[i+1][i] = -1, -1
+	}
+	a := matrix(t, hvp.Semidefinite|hvp.Singular, rows...)
+	m, err := precond.NewIC(t.Context(), a, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := m.Report().Notes; len(notes) != 2 {
+		t.Errorf("no shift in the report: %q", notes)
+	}
+	b := make([]float64, n)
+	if err := a.Apply(t.Context(), b, random(n)); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := new(krylov.CG).Solve(t.Context(), a, make([]float64, n), b, &krylov.Settings{Precond: m}); err != nil {
+		t.Errorf("%d iterations, %v", res.Iterations, err)
 	}
 }

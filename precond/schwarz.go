@@ -78,6 +78,9 @@ func (m *schwarz) build(ctx context.Context, a *hvp.CSR, s Subdomains, st storag
 	var markers sync.Pool
 	notes, errs := make([]float64, len(m.domains)), make([]error, len(m.domains))
 	team.Run(len(m.domains), parallel.TaskFunc(func(c int) {
+		if errs[c] = ctx.Err(); errs[c] != nil {
+			return
+		}
 		at, _ := markers.Get().(*[]int32)
 		if at == nil {
 			v := make([]int32, m.n)
