@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/hvp/hvptest"
 	"github.com/hgsolve/hgsolve/krylov"
 	"github.com/hgsolve/hgsolve/precond"
 	"github.com/hgsolve/hgsolve/precond/precondtest"
@@ -98,16 +99,21 @@ func convection(t testing.TB, rows, cols int, w float64) *hvp.CSR {
 }
 
 func TestConformanceOfOptions(t *testing.T) {
+	rows, cols := 37, 31
+	var opt hvptest.Options
+	if raceEnabled {
+		rows, cols, opt.Pairs = 25, 21, 2
+	}
 	for _, c := range []struct {
 		name     string
 		a, other *hvp.CSR
 	}{
-		{"grid", grid(t, 37, 31, 0.01), grid(t, 37, 31, 0.5)},
-		{"convection", convection(t, 37, 31, 0.8), convection(t, 37, 31, 0.3)},
+		{"grid", grid(t, rows, cols, 0.01), grid(t, rows, cols, 0.5)},
+		{"convection", convection(t, rows, cols, 0.8), convection(t, rows, cols, 0.3)},
 	} {
 		for _, m := range makers(c.a.Structure().Has(hvp.Symmetric)) {
 			t.Run(c.name+"/"+m.name, func(t *testing.T) {
-				precondtest.Test(t, c.a, c.other, m.build, nil)
+				precondtest.Test(t, c.a, c.other, m.build, &opt)
 				p, err := m.build(t.Context(), c.a)
 				if err != nil {
 					t.Fatal(err)
