@@ -143,9 +143,7 @@ func (c *columns) eliminate(j int) {
 		s := c.l.val[p]
 		c.minus(c.l, p+1, c.l.ptr[k+1], s)
 		if lo, hi := c.r.ptr[k], c.r.ptr[k+1]; lo < hi {
-			// Rows of R up to j have been met, or are met below.
-			q := c.after(k, lo, hi, int32(j))
-			c.minus(c.r, q, hi, s)
+			c.minus(c.r, c.r.after(lo, hi, int32(j)), hi, s)
 		}
 		c.next.push(k, p+1, c.l)
 		k = link
@@ -153,19 +151,15 @@ func (c *columns) eliminate(j int) {
 	for k := c.hold.head[j]; k >= 0; {
 		link, p := c.hold.link[k], c.hold.first[k]
 		lo, hi := c.l.ptr[k], c.l.ptr[k+1]
-		q := lo
-		for q < hi && c.l.col[q] <= int32(j) {
-			q++
-		}
-		c.minus(c.l, q, hi, c.r.val[p])
+		c.minus(c.l, c.l.after(lo, hi, int32(j)), hi, c.r.val[p])
 		c.hold.push(k, p+1, c.r)
 		k = link
 	}
 }
 
-// after returns the first place of column k of R beyond row j.
-func (c *columns) after(_, lo, hi, j int32) int32 {
-	for lo < hi && c.r.col[lo] <= j {
+// after returns the first of the places lo … hi whose number is beyond j, or hi.
+func (a *localCSR) after(lo, hi, j int32) int32 {
+	for lo < hi && a.col[lo] <= j {
 		lo++
 	}
 	return lo
