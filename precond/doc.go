@@ -9,6 +9,13 @@
 //	m, err := precond.NewJacobi(ctx, a)
 //	res, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: m})
 //
+// # Factorisations
+//
+// For operators that have entries ([hvp.Assemble]), [NewIC] factorises symmetric
+// positive definite matrices and [NewILU] others; [NewBlockJacobi] inverts diagonal
+// blocks, such as the unknowns of a node. The factorisations are of overlapping
+// subdomains, solved in parallel (additive Schwarz, see [Subdomains]).
+//
 // # Low rank
 //
 // [Nystrom] is for a ridge above a few large eigenvalues, as in generalised linear

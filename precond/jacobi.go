@@ -24,8 +24,8 @@ type Jacobi struct {
 // ErrNoDiagonal says that an operator does not know its diagonal.
 var ErrNoDiagonal = errors.New("the operator has no Diag")
 
-// NotPositiveError reports a diagonal entry that Jacobi cannot use. If the
-// operator is symmetric it is not positive definite, with the i-th unit vector
+// NotPositiveError reports a diagonal entry, or a pivot of a diagonal block, that
+// cannot be used. If it is an entry and the operator is symmetric it is not positive definite, with the i-th unit vector
 // as a witness.
 type NotPositiveError struct {
 	Index int
@@ -40,7 +40,7 @@ func (e *NotPositiveError) Error() string {
 	if e.Symmetric {
 		need = "a positive diagonal for a symmetric operator"
 	}
-	return fmt.Sprintf("precond: diagonal entry %d is %v; Jacobi needs %s", e.Index, e.Value, need)
+	return fmt.Sprintf("precond: diagonal entry or pivot %d is %v; need %s", e.Index, e.Value, need)
 }
 
 // NewJacobi returns the Jacobi preconditioner of a, which must be square and
