@@ -53,6 +53,7 @@ type Estimator struct {
 	direction      []float64 // scratch of length n_w
 	refined, delta []float64 // of the error bar: y₁, and d or δ
 	corrected      []float64
+	several        several // systems at once
 }
 
 // Report says what was computed and how far to trust it.
