@@ -47,6 +47,17 @@ type Estimator struct {
 	// MinDigits is how many digits of dL/dw, in the norm, must be right by the
 	// error bar, or Gradient returns a [*DigitsError]. Zero demands nothing.
 	MinDigits float64
+	// EffectTol, if not zero, ends an adjoint solve by CG (or Auto) also when
+	// what it has yet to change in dL/dw is estimated to be below
+	// EffectTol·‖dL/dw‖; see [EffectStop]. The tolerance of the residual ends
+	// it too, whichever comes first.
+	EffectTol float64
+	// EffectEvery is the least number of iterations between two checks of
+	// EffectTol, each a product with (∂G/∂w)ᵀ; zero means 10.
+	EffectEvery int
+	// Certificate, if not nil, holds constants of the problem from which a
+	// bound of the error of dL/dw is computed; see [Certificate].
+	Certificate *Constants
 
 	auto           krylov.Auto
 	rhs, sol       []float64
@@ -54,6 +65,7 @@ type Estimator struct {
 	refined, delta []float64 // of the error bar: y₁, and d or δ
 	corrected      []float64
 	several        several // systems at once
+	effect         effectWatch
 }
 
 // Report says what was computed and how far to trust it.
@@ -92,6 +104,12 @@ type Report struct {
 	// Error: 0 … 16. Zero also means that nothing is known, where Error is nil
 	// or not trusted.
 	Digits float64
+	// Effect says how the adjoint solve was watched and perhaps ended by
+	// EffectTol; nil if that is zero.
+	Effect *EffectStop
+	// Certificate is a bound of the error of dL/dw; nil unless the Estimator
+	// has the constants for it.
+	Certificate *Certificate
 	// Wall time by phase: derivatives and set-up of the preconditioner, the
 	// linear solve, the mixed product.
 	Setup, Linear, Mixed time.Duration
@@ -148,7 +166,11 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 
 	start = time.Now()
 	var solveErr error
-	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &settings)
+	solve := settings
+	watch := e.watch(ctx, &solve, mixed, dst, rep.LossSlope)
+	e.Certificate.prepare(&solve)
+	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &solve)
+	rep.Effect = watch.done(&rep.Solve)
 	rep.Linear = time.Since(start)
 
 	start = time.Now()
@@ -169,6 +191,11 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	}
 	if math.IsNaN(rep.GradNorm) || math.IsInf(rep.GradNorm, 0) {
 		return rep, errors.New("hypergrad: dL/dw holds NaN or Inf")
+	}
+	if e.Certificate != nil {
+		if rep.Certificate, err = e.certify(ctx, &rep, lin); err != nil {
+			return rep, err
+		}
 	}
 	if !e.NoErrorBar || e.MinDigits > 0 {
 		rep.Error = e.errorBar(ctx, p, y, w, dst, lin, settings, rep.Stationarity)

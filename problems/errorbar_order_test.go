@@ -45,7 +45,7 @@ func apart(a, b []float64) (d float64) {
 }
 
 // truth returns y* and dL/dw as well as float64 allows.
-func (c *barCase) truth(t testing.TB) (y, grad []float64) {
+func (c *barCase) truth(t interface{ Fatal(...any) }) (y, grad []float64) {
 	ctx := context.Background()
 	y, grad = slices.Clone(c.start), make([]float64, len(c.w))
 	if _, err := (&hypergrad.Newton{RTol: 1e-12, Polish: true, Precond: hypergrad.Jacobi}).Solve(ctx, c.p, y, c.w); err != nil {
