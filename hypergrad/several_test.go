@@ -305,13 +305,13 @@ func TestJacobian(t *testing.T) {
 func TestJacobianWorkers(t *testing.T) {
 	ctx := context.Background()
 	for _, kind := range []string{"definite", "nonsymmetric"} {
-		p := newLinear(t, 9001, 12, kind)
-		y, w := make([]float64, 9001), make([]float64, 12)
+		p := newLinear(t, 4097, 4, kind)
+		y, w := make([]float64, 4097), make([]float64, 4)
 		var first []float64
 		for _, workers := range []int{1, 2, 3, 7} {
-			dst := make([]float64, 9001*12)
+			dst := make([]float64, 4097*4)
 			est := &hypergrad.Estimator{Settings: krylov.Settings{Workers: workers}}
-			if _, err := est.Jacobian(ctx, p, y, w, dst, &hypergrad.JacobianSettings{Width: 5}); err != nil {
+			if _, err := est.Jacobian(ctx, p, y, w, dst, &hypergrad.JacobianSettings{Width: 3}); err != nil {
 				t.Fatal(err)
 			}
 			if first == nil {
