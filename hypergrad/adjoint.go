@@ -37,19 +37,35 @@ type Estimator struct {
 	// diagonal that is not positive ([precond.NotPositiveError]) the solve goes
 	// on without, and the report says so.
 	Precond PrecondFunc
-	// ErrorBar says to estimate the error of each hypergradient; see
-	// [ErrorBar] for what it is, and costs two n_y-vectors of memory.
-	ErrorBar bool
+	// NoErrorBar says not to estimate the error of each hypergradient; see
+	// [ErrorBar] for what it is and costs, two n_y-vectors of memory among it.
+	NoErrorBar bool
 	// ErrorBarRTol is the tolerance of the two systems of the error bar; zero
-	// means 1e-3. A smaller one makes Corrected better, up to second order in
-	// the error of y.
+	// means 0.1, and less where the estimate would suffer. A smaller one makes
+	// Corrected better, up to second order in the error of y.
 	ErrorBarRTol float64
+	// MinDigits is how many digits of dL/dw, in the norm, must be right by the
+	// error bar, or Gradient returns a [*DigitsError]. Zero demands nothing.
+	MinDigits float64
+	// EffectTol, if not zero, ends an adjoint solve by CG (or Auto) also when
+	// what it has yet to change in dL/dw is estimated to be below
+	// EffectTol·‖dL/dw‖; see [EffectStop]. The tolerance of the residual ends
+	// it too, whichever comes first.
+	EffectTol float64
+	// EffectEvery is the least number of iterations between two checks of
+	// EffectTol, each a product with (∂G/∂w)ᵀ; zero means 10.
+	EffectEvery int
+	// Certificate, if not nil, holds constants of the problem from which a
+	// bound of the error of dL/dw is computed; see [Certificate].
+	Certificate *Constants
 
 	auto           krylov.Auto
 	rhs, sol       []float64
 	direction      []float64 // scratch of length n_w
 	refined, delta []float64 // of the error bar: y₁, and d or δ
 	corrected      []float64
+	several        several // systems at once
+	effect         effectWatch
 }
 
 // Report says what was computed and how far to trust it.
@@ -81,9 +97,19 @@ type Report struct {
 	// times the sum of ‖r‖/‖∂ℓ/∂y‖, ProductAccuracy and MixedAccuracy. It is an
 	// estimate of size, not a bound.
 	ResidualEffect float64
-	// Error estimates the error of dL/dw; nil unless the Estimator's ErrorBar
-	// is set and the linear solve converged.
+	// Error estimates the error of dL/dw; nil if the Estimator's NoErrorBar is
+	// set (and no MinDigits), or the linear solve did not converge.
 	Error *ErrorBar
+	// Digits is how many decimal digits of dL/dw are right in the norm, by
+	// Error: 0 … 16. Zero also means that nothing is known, where Error is nil
+	// or not trusted.
+	Digits float64
+	// Effect says how the adjoint solve was watched and perhaps ended by
+	// EffectTol; nil if that is zero.
+	Effect *EffectStop
+	// Certificate is a bound of the error of dL/dw; nil unless the Estimator
+	// has the constants for it.
+	Certificate *Certificate
 	// Wall time by phase: derivatives and set-up of the preconditioner, the
 	// linear solve, the mixed product.
 	Setup, Linear, Mixed time.Duration
@@ -140,7 +166,11 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 
 	start = time.Now()
 	var solveErr error
-	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &settings)
+	solve := settings
+	watch := e.watch(ctx, &solve, mixed, dst, rep.LossSlope)
+	e.Certificate.prepare(&solve)
+	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &solve)
+	rep.Effect = watch.done(&rep.Solve)
 	rep.Linear = time.Since(start)
 
 	start = time.Now()
@@ -162,13 +192,19 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	if math.IsNaN(rep.GradNorm) || math.IsInf(rep.GradNorm, 0) {
 		return rep, errors.New("hypergrad: dL/dw holds NaN or Inf")
 	}
-	if e.ErrorBar {
+	if e.Certificate != nil {
+		if rep.Certificate, err = e.certify(ctx, &rep, lin); err != nil {
+			return rep, err
+		}
+	}
+	if !e.NoErrorBar || e.MinDigits > 0 {
 		rep.Error = e.errorBar(ctx, p, y, w, dst, lin, settings, rep.Stationarity)
 		if err := ctx.Err(); err != nil {
 			return rep, fmt.Errorf("hypergrad: error bar: %w", err)
 		}
+		rep.Digits = rep.Error.Digits(rep.GradNorm)
 	}
-	return rep, nil
+	return rep, e.enoughDigits(&rep)
 }
 
 // Adjoint returns the q of the last Gradient, of length n_y. It belongs to the

@@ -39,4 +39,19 @@
 // The error is nil only if the linear solve converged; the [Report] says how far
 // to trust the result. An Estimator and a Newton own their workspaces: reuse
 // them, one per goroutine.
+//
+// # How far to trust it
+//
+// Every [Report] has an [ErrorBar], an estimate of the error of dL/dw from a Newton
+// step, and the number of right digits; it says so where y is too far from a solution
+// for an estimate. [Estimator].MinDigits makes too few digits an error. Where the
+// constants of a problem are known, a [Certificate] bounds the error instead.
+// [Estimator].EffectTol ends the linear solve by what it still does to dL/dw.
+//
+// # Other quantities
+//
+//	Estimator.Tangent, Tangents     (dy/dw)·u, one or several directions
+//	Estimator.Gradients             dL/dw of several losses at once
+//	Estimator.Jacobian              dy/dw, all of it or some rows and columns
+//	OuterHessian                    d²L/dw²·v, the curvature of the outer problem
 package hypergrad

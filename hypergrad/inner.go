@@ -87,6 +87,9 @@ func (e *NotStationaryError) Error() string {
 	return fmt.Sprintf("hypergrad: inner problem not stationary after %d steps: ‖G‖ = %.3g, asked for %.3g: %s", e.Iterations, e.GradNorm, e.Tolerance, e.Reason)
 }
 
+// Is reports whether target is [ErrInnerNotStationary].
+func (e *NotStationaryError) Is(target error) bool { return target == ErrInnerNotStationary }
+
 // reach is how far below the tolerance a linear solve aims at most.
 const reach = 0.3
 

@@ -278,14 +278,8 @@ func (c *BlockCG) count() failure {
 			worst = l
 		}
 	}
-	if c.set.Monitor != nil {
-		st := c.at(worst)
-		p := Progress{c.res.Iterations, st.res.Residual, st.res.Tolerance, time.Since(c.begin)}
-		if err := c.set.Monitor(p); err != nil {
-			return failure{Stopped, err}
-		}
-	}
-	return ok
+	st := c.at(worst)
+	return c.monitor(Progress{Iteration: c.res.Iterations, Residual: st.res.Residual, Tolerance: st.res.Tolerance, Elapsed: time.Since(c.begin)})
 }
 
 // verify computes the true residuals of the columns that claim convergence, as

@@ -97,6 +97,7 @@ func (c *CG) prepare() failure {
 	c.normA, c.longest, c.mu = 0, 0, c.set.CurvatureFloor
 
 	c.cutRows(c.a, n)
+	c.exposed = true
 
 	c.d = nil
 	if c.m == nil {

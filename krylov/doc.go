@@ -8,7 +8,9 @@
 // meets max(RTol·‖b‖, ATol). Whatever else can happen has its own [Status]:
 // negative curvature (with the direction and the value), a preconditioner that
 // is not definite, NaN or Inf and where it came from, stagnation, breakdown,
-// limits, cancellation. x is usable in every case. All tests are relative:
+// limits, cancellation. A monitor may end CG where x is good enough for what it is
+// for ([ErrSatisfied]): the one success, [Satisfied], with a residual above the
+// tolerance. x is usable in every case. All tests are relative:
 // scaling A or b by 1e±150 changes nothing but the scale.
 //
 // # Choosing a method

@@ -56,7 +56,8 @@ type Settings struct {
 	// does not change the result.
 	Workers int
 	// Monitor, if not nil, is called after each iteration; a non-nil error
-	// ends the solve with status Stopped.
+	// ends the solve with status Stopped, or with Satisfied if it is
+	// [ErrSatisfied].
 	Monitor func(Progress) error
 	// History says to record the residual norm of each iteration.
 	History bool
@@ -108,6 +109,8 @@ type Progress struct {
 	// Tolerance is the norm at which the solve ends.
 	Tolerance float64
 	Elapsed   time.Duration
+
+	source *run // nil if x cannot be shown
 }
 
 // Result describes a solve. Slices in it belong to the method and are valid

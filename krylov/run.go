@@ -35,6 +35,7 @@ type run struct {
 
 	res     Result
 	history []float64
+	exposed bool // x may be shown to the Monitor: see Progress.Iterate
 
 	// The transposes made for Settings.Trans, kept for the next solve.
 	transA, transM [2]hvp.Operator
@@ -60,6 +61,7 @@ func (r *run) start(ctx context.Context, method string, a hvp.Operator, x, b []f
 	r.begin = time.Now()
 	r.res = Result{Method: method, TrueResidual: -1}
 	r.history = r.history[:0]
+	r.exposed = false
 	r.a, r.m, r.x, r.b, r.set = a, s.Precond, x, b, s
 	r.scale = 1
 	r.team = parallel.Team(s.Workers)
@@ -295,13 +297,10 @@ func (r *run) iterate(norm float64) failure {
 	if r.set.History {
 		r.history = append(r.history, norm/r.scale)
 	}
-	if r.set.Monitor != nil {
-		p := Progress{r.res.Iterations, norm / r.scale, r.res.Tolerance, time.Since(r.begin)}
-		if err := r.set.Monitor(p); err != nil {
-			return failure{Stopped, err}
-		}
+	if r.set.Monitor == nil {
+		return ok
 	}
-	return ok
+	return r.monitor(Progress{Iteration: r.res.Iterations, Residual: norm / r.scale, Tolerance: r.res.Tolerance, Elapsed: time.Since(r.begin)})
 }
 
 // limits reports whether the iteration or the time limit has been reached.
@@ -332,6 +331,7 @@ func (r *run) finish(f failure, scratch []float64) (Result, error) {
 			}
 		}
 	}
+	f = r.confirm(f)
 	if r.scale != 1 {
 		parallel.ScaleTo(r.team, r.x, 1/r.scale, r.x)
 		if m := parallel.MaxAbs(r.team, r.x); f.status.Success() && (math.IsInf(m, 0) || math.IsNaN(m)) {

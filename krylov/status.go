@@ -51,6 +51,10 @@ const (
 	PreconditionerFailed
 	// InvalidInput: shapes or settings do not fit.
 	InvalidInput
+	// Satisfied: the monitor ended the solve because x is good enough for its
+	// purpose ([ErrSatisfied]), a success; the residual may be above the
+	// tolerance.
+	Satisfied
 )
 
 // statusTable gives each status its name and what a user may do about it.
@@ -72,6 +76,7 @@ var statusTable = [...]struct{ name, advice string }{
 	OperatorFailed:           {"OperatorFailed", "the product returned an error"},
 	PreconditionerFailed:     {"PreconditionerFailed", "the preconditioner returned an error"},
 	InvalidInput:             {"InvalidInput", "the input does not fit"},
+	Satisfied:                {"Satisfied", ""},
 }
 
 // String returns the name of the status.
@@ -94,7 +99,7 @@ func (s Status) Advice() string {
 }
 
 // Success reports whether x solves the problem that was posed.
-func (s Status) Success() bool { return s == Converged || s == LeastSquares }
+func (s Status) Success() bool { return s == Converged || s == LeastSquares || s == Satisfied }
 
 // Error is what a solve that failed returns. errors.Is finds its Status and its
 // Cause.

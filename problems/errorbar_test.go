@@ -47,7 +47,7 @@ func TestErrorBar(t *testing.T) {
 		trusted := 0
 		for _, rtol := range []float64{1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6} {
 			y, grad := solve(rtol, false), make([]float64, nw)
-			est := &hypergrad.Estimator{Settings: settings, Precond: hypergrad.Jacobi, ErrorBar: true}
+			est := &hypergrad.Estimator{Settings: settings, Precond: hypergrad.Jacobi}
 			rep, err := est.Gradient(ctx, p, y, w, grad)
 			if err != nil {
 				t.Fatal(err)
@@ -79,7 +79,7 @@ func TestErrorBar(t *testing.T) {
 			t.Errorf("%s: only %d of 6 estimates were trusted", name, trusted)
 		}
 		// A residual of the adjoint system shows in the bar as well.
-		est := &hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-3}, ErrorBar: true}
+		est := &hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-3}}
 		grad := make([]float64, nw)
 		rep, err := est.Gradient(ctx, p, exact, w, grad)
 		if err != nil {

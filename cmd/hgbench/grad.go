@@ -149,7 +149,7 @@ func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep
 
 	begin = time.Now()
 	prog.phase("%s: inner problem solved in %d steps and %d products; adjoint system", j.title, res.Iterations, res.Products)
-	est := hypergrad.Estimator{Precond: makePrecond, ErrorBar: !o.noErrorBar, Settings: krylov.Settings{RTol: o.rtol, Monitor: func(p krylov.Progress) error {
+	est := hypergrad.Estimator{Precond: makePrecond, NoErrorBar: o.noErrorBar, Settings: krylov.Settings{RTol: o.rtol, Monitor: func(p krylov.Progress) error {
 		prog.update("%s: adjoint iteration %d, residual %.2e → %.1e", j.title, p.Iteration, p.Residual, p.Tolerance)
 		return nil
 	}}}
