@@ -1,0 +1,223 @@
+package precond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/krylov"
+)
+
+// Auto is the preconditioner that suits an operator, chosen by what the operator
+// can do and promises, and by how long [Jacobi] would take:
+//
+//	a diagonal matrix                      jacobi, exact
+//	semidefinite, Jacobi expected to be    jacobi
+//	  cheap enough
+//	  a grid that can coarsen itself       multigrid
+//	  a ridge is known (GLM + penalty)     nystrom
+//	  entries, most of them a Laplacian's  amg
+//	  entries                              ic
+//	a saddle point                         saddle
+//	entries, not symmetric                 ilut
+//	a diagonal                             jacobi
+//
+// What cannot be built for this operator is passed over for the next, down to
+// Jacobi. The report says what was picked and why, and what was not. How long
+// Jacobi would take is extrapolated from a few iterations on a right-hand side of
+// random signs; the choice depends on the operator alone, so it is the same for
+// any number of workers.
+type Auto struct {
+	Preconditioner
+	kind   string
+	report Report
+}
+
+// NewAuto picks a preconditioner for a. Where nothing applies, the error is
+// [ErrNotApplicable], wrapped.
+func NewAuto(ctx context.Context, a hvp.Operator) (*Auto, error) {
+	m := &Auto{}
+	if err := m.Refresh(ctx, a); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Refresh implements [Preconditioner]: it chooses again, and refreshes the
+// preconditioner that is there if the choice is the same.
+func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
+	begin := time.Now()
+	n, err := square("automatic choice", a)
+	if err != nil {
+		return err
+	}
+	if m.Preconditioner != nil {
+		if err := sameOrder(m, n); err != nil {
+			return err
+		}
+	}
+	candidates, notes, products, err := shortlist(ctx, a)
+	if err != nil {
+		return err
+	}
+	for _, c := range candidates {
+		p := m.Preconditioner
+		if p != nil && m.kind == c.kind {
+			err = p.Refresh(ctx, a)
+		} else {
+			p, err = New(ctx, c.kind, a)
+		}
+		if err == nil {
+			m.Preconditioner, m.kind = p, c.kind
+			m.report = p.Report()
+			m.report.Products += products
+			m.report.Notes = append(append(notes, fmt.Sprintf("picked %v: %s", p, c.why)), m.report.Notes...)
+			m.report.Setup = time.Since(begin)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		notes = append(notes, fmt.Sprintf("not %s: %s", c.kind, strings.TrimPrefix(err.Error(), "precond: ")))
+		m.Preconditioner = nil
+	}
+	// The last error names the fault, if the operator has one.
+	var bad *NotPositiveError
+	if errors.As(err, &bad) {
+		return err
+	}
+	return notApplicable("automatic choice", a, errors.New(strings.Join(notes, "; ")))
+}
+
+// candidate is a kind that may suit, and why.
+type candidate struct{ kind, why string }
+
+// worth is how many iterations Jacobi–CG must be expected to need for 1e-8 before
+// the set-up and the applications of another kind are likely to pay. Measured by
+// hgbench precond.
+var worth = map[string]float64{"multigrid": 70, "nystrom": 40, "amg": 60, "ic": 60}
+
+// shortlist returns the kinds to try, the best first.
+func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
+	promise := hvp.StructureOf(a)
+	jacobi := candidate{"jacobi", "nothing better applies"}
+	if _, is := a.(hvp.DiagonalMatrix); is {
+		return []candidate{{"jacobi", "the operator is diagonal"}}, nil, 0, nil
+	}
+	switch {
+	case promise.Has(hvp.Semidefinite):
+		expected, trial, err := jacobiIterations(ctx, a)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		products = trial
+		for _, c := range definiteKinds(a) {
+			if expected < worth[c.kind] {
+				notes = append(notes, fmt.Sprintf("%s (%s) does not pay: Jacobi is expected to need %.0f iterations for 1e-8", c.kind, c.why, expected))
+				list = append([]candidate{{"jacobi", "it is expected to converge soon enough"}}, list...)
+				return list, notes, products, nil
+			}
+			if !math.IsInf(expected, 0) {
+				c.why += fmt.Sprintf(", and Jacobi is expected to need %.0f iterations for 1e-8", expected)
+			}
+			list = append(list, c)
+		}
+	case promise.Has(hvp.Symmetric):
+		list = []candidate{{"saddle", "a symmetric saddle point"}}
+	default:
+		if _, err := hvp.Assemble(a); err == nil {
+			list = []candidate{{"ilut", "a matrix that is not symmetric"}, {"ilu0", "a matrix that is not symmetric"}}
+		}
+	}
+	return append(list, jacobi), notes, products, nil
+}
+
+// definiteKinds returns what applies to a semidefinite operator besides Jacobi.
+func definiteKinds(a hvp.Operator) (list []candidate) {
+	if _, is := a.(hvp.Coarsener); is {
+		return []candidate{{"multigrid", "a grid that can coarsen itself"}}
+	}
+	n, _ := a.Dims()
+	if ok, err := hvp.Ridge(a, make([]float64, n)); ok && err == nil {
+		if _, isMatrix := a.(*hvp.CSR); !isMatrix {
+			list = append(list, candidate{"nystrom", "a known ridge"})
+		}
+	}
+	m, err := hvp.Assemble(a)
+	if err != nil {
+		return list
+	}
+	const small = 20_000
+	if n > small && laplacianLike(m) {
+		list = append(list, candidate{"amg", "a large matrix whose entries off the diagonal are negative for the most part"})
+	}
+	return append(list, candidate{"ic", "a definite matrix"})
+}
+
+// laplacianLike reports whether nearly all of the weight off the diagonal is
+// negative.
+func laplacianLike(a *hvp.CSR) bool {
+	rowPtr, col, val := a.RawCSR()
+	var negative, positive float64
+	for i := range len(rowPtr) - 1 {
+		for p := rowPtr[i]; p < rowPtr[i+1]; p++ {
+			switch v := val[p]; {
+			case int(col[p]) == i:
+			case v < 0:
+				negative -= v
+			default:
+				positive += v
+			}
+		}
+	}
+	return positive <= 0.05*negative
+}
+
+// jacobiIterations extrapolates how many iterations Jacobi–CG needs for 1e-8:
+// +Inf where Jacobi cannot be built or makes no progress.
+func jacobiIterations(ctx context.Context, a hvp.Operator) (expected float64, products int, err error) {
+	const trial, digits = 20, 8.0
+	j, err := NewJacobi(ctx, a)
+	if err != nil {
+		return math.Inf(1), 0, nil // others say what is wrong
+	}
+	n, _ := a.Dims()
+	b, x := make([]float64, n), make([]float64, n)
+	state := uint64(1)
+	for i := range b {
+		// xorshift64 (Marsaglia, J. Stat. Softw. 8, 2003, doi:10.18637/jss.v008.i14)
+		state ^= state << 13
+		state ^= state >> 7
+		state ^= state << 17
+		b[i] = 1 - 2*float64(state&1)
+	}
+	res, err := new(krylov.CG).Solve(ctx, a, x, b, &krylov.Settings{RTol: 1e-8, MaxIter: trial, Precond: j, History: true})
+	switch {
+	case ctx.Err() != nil:
+		return 0, res.Products, ctx.Err()
+	case err == nil:
+		return float64(res.Iterations), res.Products, nil
+	case res.Status != krylov.IterationLimit:
+		return math.Inf(1), res.Products, nil
+	}
+	// The residual may hump: the later half of the history shows the rate.
+	half := res.History[len(res.History)/2:]
+	rate := math.Log10(half[0]/half[len(half)-1]) / float64(len(half)-1)
+	if !(rate > 0) {
+		return math.Inf(1), res.Products, nil
+	}
+	return digits / rate, res.Products, nil
+}
+
+// Kind returns the name of the kind that was picked.
+func (m *Auto) Kind() string { return m.kind }
+
+// Report implements [Preconditioner]; the set-up includes the choice.
+func (m *Auto) Report() Report { return m.report }
+
+// String names the choice.
+func (m *Auto) String() string { return "auto: " + m.Preconditioner.String() }
