@@ -21,7 +21,8 @@ import (
 // This is the primal-dual active set or semismooth Newton method (Hintermüller, Ito &
 // Kunisch, SIAM J. Optim. 13, 2002, doi:10.1137/S1052623401383558), which ends in
 // finitely many steps for a quadratic energy near the solution and converges
-// superlinearly in general. Two things make it safe:
+// superlinearly in general. With an energy the system is solved by CG, which goes on
+// along a direction of negative curvature where it meets one. Two things make it safe:
 //
 //   - if the problem is an [Energy], a step must lower E + h by a share of what the
 //     proximal-gradient step itself is good for, else α is halved and at last that
@@ -53,6 +54,7 @@ type ActiveSetNewton struct {
 	Monitor func(InnerProgress)
 
 	auto krylov.Auto
+	cg   krylov.CG
 }
 
 // setStep is the state of one solve.
@@ -300,12 +302,20 @@ func (it *setStep) newton() (bool, error) {
 			return false, fmt.Errorf("hypergrad: preconditioner: %w", err)
 		}
 	}
-	r, err := it.auto.Solve(it.ctx, op, it.d, it.rhs, &s)
-	it.res.Products += r.Products
-	if r.Curvature < 0 {
-		it.res.NegativeCurvature++
+	var r krylov.Result
+	if it.energy != nil {
+		r, err = it.cg.Solve(it.ctx, op, it.d, it.rhs, &s)
+	} else {
+		r, err = it.auto.Solve(it.ctx, op, it.d, it.rhs, &s)
 	}
+	it.res.Products += r.Products
 	switch {
+	case r.Status == krylov.NegativeCurvature && r.Curvature < 0:
+		// Beyond the iterate, along p, as far as Newton's method would go for
+		// the curvature of the other sign; p is conjugate to the iterate, so
+		// that rhsᵀp is the descent along it.
+		it.res.NegativeCurvature++
+		parallel.Axpy(it.team, it.d, parallel.Dot(it.team, it.rhs, r.Direction)/-r.Curvature, r.Direction)
 	case it.ctx.Err() != nil:
 		return false, fmt.Errorf("hypergrad: inner problem: %w", it.ctx.Err())
 	case r.Status == krylov.OperatorFailed || r.Status == krylov.PreconditionerFailed || r.Status == krylov.NonFinite || r.Status == krylov.InvalidInput:
