@@ -295,6 +295,51 @@ func TestBoxQuadratic(t *testing.T) {
 	near(t, "energy", e, best, 1e-13)
 }
 
+// TestScaledEnergies: E → c·E changes neither the solution nor the hypergradient nor a
+// relative margin.
+func TestScaledEnergies(t *testing.T) {
+	const n = 7
+	x, target := randomDesign(9, n)
+	var first []float64
+	for _, c := range []float64{1, 1e-30, 1e30} {
+		f := leastSquares(x, target, 1, true)
+		scaled := func(g func(dst, v, y, w []float64) error) func(dst, v, y, w []float64) error {
+			return func(dst, v, y, w []float64) error {
+				err := g(dst, v, y, w)
+				for i := range dst {
+					dst[i] *= c
+				}
+				return err
+			}
+		}
+		e, g := f.EnergyValue, f.Gradient
+		f.EnergyValue = func(y, w []float64) (float64, error) { v, err := e(y, w); return c * v, err }
+		f.Gradient = func(dst, y, w []float64) error {
+			return scaled(func(dst, _, y, w []float64) error { return g(dst, y, w) })(dst, nil, y, w)
+		}
+		f.HVP, f.Mixed, f.MixedTrans = scaled(f.HVP), scaled(f.Mixed), scaled(f.MixedTrans)
+		p := &hypergrad.Bounds{Problem: f, Lower: []float64{-0.1, -1, 0, -0.3}, Upper: []float64{0.1, 1, 0.5, 0.05}}
+		y, w, grad := make([]float64, n), []float64{-1}, make([]float64, 1)
+		if _, err := (&hypergrad.ActiveSetNewton{RTol: 1e-13}).Solve(t.Context(), p, y, w); err != nil {
+			t.Fatalf("c = %g: %v", c, err)
+		}
+		if _, err := sharp().Gradient(t.Context(), p, y, w, grad); err != nil {
+			t.Fatalf("c = %g: %v", c, err)
+		}
+		set, err := p.ActiveSet(t.Context(), y, w)
+		if err != nil {
+			t.Fatalf("c = %g: %v", c, err)
+		}
+		got := append(grad, set.FreeMargin.Relative, set.ActiveMargin.Relative)
+		if first == nil {
+			first = got
+		}
+		for i := range got {
+			near(t, "dL/dw or a margin", got[i], first[i], 1e-10)
+		}
+	}
+}
+
 // TestRosenbrockBox: a nonconvex energy whose minimiser is at a bound.
 func TestRosenbrockBox(t *testing.T) {
 	f := &hypergrad.Funcs{NY: 2, NW: 1, Structure: hvp.Symmetric,

@@ -73,6 +73,8 @@ type setStep struct {
 	value                       float64 // E + h
 	norm, merit                 float64 // of the projected gradient, of the natural residual
 	raised                      int     // steps that did not lower the merit
+	best                        []float64
+	least                       float64 // merit of best; without an energy
 }
 
 // Solve implements [InnerSolver] for [Bounds] and [L1]; y is projected onto the
@@ -95,7 +97,8 @@ func (s *ActiveSetNewton) Solve(ctx context.Context, eq Equation, y, w []float64
 		ctx = hvp.WithWorkers(ctx, s.Workers)
 	}
 	it := &setStep{ActiveSetNewton: s, ctx: ctx, team: parallel.FromContext(ctx), c: c, y: y, w: w, res: &res, at: make([]place, c.ny), face: make([]place, c.ny)}
-	for _, v := range []*[]float64{&it.g, &it.trial, &it.near, &it.rhs, &it.d, &it.tmp} {
+	it.least = math.Inf(1)
+	for _, v := range []*[]float64{&it.best, &it.g, &it.trial, &it.near, &it.rhs, &it.d, &it.tmp} {
 		*v = make([]float64, c.ny)
 	}
 	it.energy, _ = c.base.(Energy)
@@ -126,7 +129,7 @@ func (it *setStep) run() error {
 			return nil
 		}
 		if res.Iterations >= maxIter {
-			return it.fail("iteration limit")
+			return it.giveUp("iteration limit")
 		}
 		if err := it.ctx.Err(); err != nil {
 			return fmt.Errorf("hypergrad: inner problem: %w", err)
@@ -227,7 +230,23 @@ func (it *setStep) accept(y []float64) error {
 	if &y[0] != &it.y[0] {
 		copy(it.y, y)
 	}
+	if it.energy == nil && it.merit < it.least {
+		it.least = it.merit
+		copy(it.best, y)
+	}
 	return nil
+}
+
+// giveUp goes back to the best iterate and returns the error with the reason.
+func (it *setStep) giveUp(reason string) error {
+	if it.energy == nil {
+		copy(it.y, it.best)
+		if err := it.evaluate(it.y); err != nil {
+			return err
+		}
+		it.res.GradNorm = it.norm
+	}
+	return it.fail(reason)
 }
 
 // predict sets it.near to prox(y − t·G) and it.face to the places there.
@@ -434,7 +453,7 @@ func (it *setStep) backtrack(old, oldNorm, noise float64) error {
 func (it *setStep) stepByMerit(ok bool) error {
 	const armijo, patience = 1e-4, 30
 	if !ok {
-		return it.fail("the linear system on the face of the predicted active set has no solution that was found")
+		return it.giveUp("the linear system on the face of the predicted active set has no solution that was found")
 	}
 	old := it.merit
 	for _, alpha := range []float64{1, 0.5, 0.25, 0.125} {
@@ -448,10 +467,7 @@ func (it *setStep) stepByMerit(ok bool) error {
 		}
 	}
 	if it.raised++; it.raised > patience {
-		if err := it.evaluate(it.y); err != nil {
-			return err
-		}
-		return it.fail("the active set does not settle")
+		return it.giveUp("the active set does not settle")
 	}
 	it.moveTo(1)
 	return it.accept(it.trial)
