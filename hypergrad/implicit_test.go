@@ -534,3 +534,43 @@ func TestRankDeficient(t *testing.T) {
 		t.Errorf("tangent: %v", err)
 	}
 }
+
+// TestErrorBarOfEquations: the error bar holds for equations without energy too.
+func TestErrorBarOfEquations(t *testing.T) {
+	root, z, x := ring(20), []float64{0.5, 0.5, -0.5, 1}, []float64{0.9, 1.2, -2}
+	w := make([]float64, 20)
+	for i := range w {
+		w[i] = math.Cos(float64(i))
+	}
+	for name, c := range map[string]struct {
+		p    hypergrad.Problem
+		y, w []float64
+	}{
+		"root":        {root, make([]float64, 20), w},
+		"constrained": {sphere([]float64{1, -0.5, 0.25}, false), z, x},
+	} {
+		if _, err := (&hypergrad.Newton{ATol: 1e-13}).Solve(t.Context(), c.p, c.y, c.w); err != nil {
+			t.Fatal(err)
+		}
+		exact, rough := make([]float64, len(c.w)), make([]float64, len(c.w))
+		if _, err := sharp().Gradient(t.Context(), c.p, c.y, c.w, exact); err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.y {
+			c.y[i] += 1e-4 * math.Sin(float64(3*i+1))
+		}
+		est := sharp()
+		est.ErrorBar = true
+		rep, err := est.Gradient(t.Context(), c.p, c.y, c.w, rough)
+		if err != nil {
+			t.Fatal(err)
+		}
+		truth := 0.0
+		for i := range exact {
+			truth = math.Hypot(truth, rough[i]-exact[i])
+		}
+		if !rep.Error.Trusted || !(rep.Error.Estimate > 0.9*truth && rep.Error.Estimate < 1.1*truth) {
+			t.Errorf("%s: error %.3g, estimated %.3g, note %q", name, truth, rep.Error.Estimate, rep.Error.Note)
+		}
+	}
+}

@@ -298,6 +298,19 @@ func TestPageRankOfADocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	y := rankAndCheck(t, p, []float64{0.85}, 1e-10)
+	var first float64
+	for _, workers := range []int{1, 2, 3, 7} {
+		est, grad := hypergrad.Estimator{Settings: krylov.Settings{Workers: workers}}, make([]float64, 1)
+		if _, err := est.Gradient(t.Context(), p, y, []float64{0.85}, grad); err != nil {
+			t.Fatal(err)
+		}
+		if workers == 1 {
+			first = grad[0]
+		}
+		if grad[0] != first {
+			t.Errorf("%d workers: dL/dα = %v, with one %v", workers, grad[0], first)
+		}
+	}
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i

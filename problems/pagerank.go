@@ -215,7 +215,18 @@ func (p *PageRank) Linearize(ctx context.Context, y, w []float64) (lin hypergrad
 			return nil
 		}
 	}
-	lin.Y = &hvp.Func{Rows: n, Mul: minus(p.spread), MulTrans: minus(p.gather)}
+	lin.Y = &hvp.Func{Rows: n, Mul: minus(p.spread), MulTrans: minus(p.gather), Diagonal: func(dst []float64) error {
+		if err := p.m.Diag(dst); err != nil {
+			return err
+		}
+		for _, i := range p.dangling {
+			dst[i] += 1 / float64(n)
+		}
+		for i, v := range dst {
+			dst[i] = 1 - alpha*v
+		}
+		return nil
+	}}
 	slope := make([]float64, n)
 	if err := p.drift(ctx, slope, y); err != nil {
 		return lin, err
