@@ -21,7 +21,7 @@ type jacobian struct {
 	trans   product // nil: from the columns
 	promise hvp.Structure
 
-	once    sync.Mutex
+	mu      sync.Mutex
 	columns []float64 // one after the other
 }
 
@@ -78,8 +78,8 @@ func (j *jacobian) ApplyTrans(ctx context.Context, dst, x []float64) error {
 
 // fill computes the columns at the first call.
 func (j *jacobian) fill(ctx context.Context, rows, cols int) ([]float64, error) {
-	j.once.Lock()
-	defer j.once.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.columns != nil {
 		return j.columns, nil
 	}

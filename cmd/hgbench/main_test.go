@@ -219,8 +219,12 @@ func TestFiles(t *testing.T) {
 // gradient is that of the case on one chain, and workers change no bit.
 func TestClosedForms(t *testing.T) {
 	dir := t.TempDir()
-	report := filepath.Join(dir, "r.json")
+	report, edges := filepath.Join(dir, "r.json"), filepath.Join(dir, "edges")
+	if err := os.WriteFile(edges, []byte("# two pages and one without links\n0 1\n1 0\n0 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
+		{"-problem", "pagerank", "-edges", edges, "-page", "2", "-w", "0.6"},
 		{"-problem", "smoothing", "-grid", "1d:1000", "-modes", "k:3", "-w", "2.302585092994046"},
 		{"-problem", "smoothing", "-grid", "2d:60"},
 		{"-problem", "smoothing", "-grid", "3d:9", "-modes", "k:1,2x3x4,9"},
