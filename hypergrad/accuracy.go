@@ -22,6 +22,9 @@ const accuracyMargin = 10
 // [krylov.Stagnated], with the note beside it.
 func loosen(rep *Report, s *krylov.Settings, a hvp.Operator) {
 	rep.ProductAccuracy = hvp.AccuracyOf(a)
+	if s.Trans {
+		rep.ProductAccuracy = transAccuracy(a)
+	}
 	floor := accuracyMargin * rep.ProductAccuracy
 	asked := s.RTol
 	if asked == 0 && s.ATol == 0 {
@@ -37,13 +40,16 @@ func loosen(rep *Report, s *krylov.Settings, a hvp.Operator) {
 // solveError wraps the error of a linear solve, with what inexact products have to
 // do with it.
 func solveError(what string, rep *Report, err error) error {
+	if errors.Is(err, ErrUndefined) {
+		return err
+	}
 	if rep.ProductAccuracy > 0 && errors.Is(err, krylov.Stagnated) {
 		return fmt.Errorf("hypergrad: %s solve with products accurate to %.2g only, which may be all that they can deliver: %w", what, rep.ProductAccuracy, err)
 	}
 	return fmt.Errorf("hypergrad: %s solve: %w", what, err)
 }
 
-// transAccuracy returns the accuracy of the transpose product of ∂G/∂w.
+// transAccuracy returns the accuracy of the transpose product.
 func transAccuracy(w hvp.Operator) float64 {
 	if t, ok := w.(interface{ TransAccuracy() float64 }); ok {
 		return t.TransAccuracy()

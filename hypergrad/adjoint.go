@@ -97,6 +97,9 @@ type Report struct {
 	// times the sum of ‖r‖/‖∂ℓ/∂y‖, ProductAccuracy and MixedAccuracy. It is an
 	// estimate of size, not a bound.
 	ResidualEffect float64
+	// Warnings are what a problem that is a [Diagnoser] says about the solution,
+	// such as variables that are weakly active.
+	Warnings []string
 	// Error estimates the error of dL/dw; nil if the Estimator's NoErrorBar is
 	// set (and no MinDigits), or the linear solve did not converge.
 	Error *ErrorBar
@@ -172,6 +175,7 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &solve)
 	rep.Effect = watch.done(&rep.Solve)
 	rep.Linear = time.Since(start)
+	solveErr = undefined(&rep.Solve, false, solveErr)
 
 	start = time.Now()
 	if rep.Solve.Status != krylov.InvalidInput && rep.LossSlope > 0 && ctx.Err() == nil {
@@ -186,6 +190,9 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	}
 	rep.Mixed = time.Since(start)
 	rep.GradNorm = parallel.Norm(team, dst)
+	if err := rep.diagnose(ctx, p, y, w); err != nil {
+		return rep, err
+	}
 	if solveErr != nil {
 		return rep, solveError("adjoint", &rep, solveErr)
 	}
@@ -224,6 +231,16 @@ func (e *Estimator) method() krylov.Method {
 		return e.Method
 	}
 	return &e.auto
+}
+
+// diagnose asks p, if it is a [Diagnoser], for its warnings.
+func (rep *Report) diagnose(ctx context.Context, p Equation, y, w []float64) (err error) {
+	if d, ok := p.(Diagnoser); ok && ctx.Err() == nil {
+		if rep.Warnings, err = d.Diagnose(ctx, y, w); err != nil {
+			return fmt.Errorf("hypergrad: diagnosis: %w", err)
+		}
+	}
+	return nil
 }
 
 // precondition makes the preconditioner for a and notes it in rep.

@@ -183,10 +183,7 @@ func TestKnownCases(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				ny, nw := p.Dims()
 				y := append([]float64(nil), c.start...)
-				if c.indef {
-					// Not a minimum: Newton–CG is not the way to y, which is known.
-					copy(y, c.y)
-				} else if _, err := (&hypergrad.Newton{RTol: 1e-14, ATol: 1e-13}).Solve(ctx, p, y, c.w); err != nil {
+				if _, err := (&hypergrad.Newton{RTol: 1e-14, ATol: 1e-13}).Solve(ctx, p, y, c.w); err != nil {
 					t.Fatal(err)
 				}
 				for i, want := range c.y {

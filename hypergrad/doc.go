@@ -29,6 +29,24 @@
 // code without derivatives (package autodiff) and differentiates it exactly: a
 // whole problem is then some ten lines.
 //
+// # Kinds of inner problems
+//
+//	y = argmin E(y, w)                [Funcs], [Terms]        [Newton] (CG)
+//	the same, not isolated            Structure: hvp.Singular [Newton] (CG), MINRES-QLP
+//	min F subject to c(y, w) = 0      [Constrained]           [Newton] (MINRES)
+//	bounds, inequalities, simplex     [Bounds]                [ActiveSetNewton]
+//	lasso, elastic net                [L1]                    [ActiveSetNewton]
+//	G(y, w) = 0                       [Root]                  [Newton] (GMRES)
+//	y = Φ(y, w)                       [FixedPoint]            [Anderson], [Newton]
+//	y_l = f_l(y_{l−1}, w)             [Layered]               itself, [BackSubstitution]
+//
+// All of them are a [Problem]: the Estimator does not know which it has. Where the
+// theorem does not hold it says so. If ∂G/∂y is singular and the right-hand side not
+// in its range the error is [ErrUndefined]. Where a variable is about to reach or to
+// leave a bound, y(w) has a kink: [ActiveSet] has the margins, Report.Warnings names
+// the variables, and [ActiveSet.Predict] tells whether a linear prediction for a finite
+// change of w crosses one.
+//
 // # The steps
 //
 //	var inner hypergrad.Newton

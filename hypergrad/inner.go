@@ -13,8 +13,9 @@ import (
 	"github.com/hgsolve/hgsolve/precond"
 )
 
-// Newton solves the inner problem by the inexact Newton–CG method with line
-// search (Dembo & Steihaug, Math. Program. 26, 1983, doi:10.1007/BF02592055;
+// Newton solves the inner problem by the inexact Newton–Krylov method with line
+// search. For an equation that comes from an energy, or whose ∂G/∂y promises to be
+// semidefinite, this is Newton–CG (Dembo & Steihaug, Math. Program. 26, 1983, doi:10.1007/BF02592055;
 // Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.1):
 //
 //	H·d = g to the relative residual η_k,   y ← y − t·d
@@ -24,6 +25,12 @@ import (
 // doi:10.1137/0917003), so convergence is superlinear at the end and products
 // are not wasted at the start. Where CG meets negative curvature, the step goes
 // along its last iterate or, if there is none, along the direction found.
+//
+// Any other equation, such as a [Root], a [FixedPoint] or the saddle point of
+// [Constrained], is solved by the method that the promises of ∂G/∂y ask for
+// ([krylov.Auto]: MINRES, MINRES-QLP or GMRES). The merit is ‖G‖, which such a step
+// lowers whenever its linear residual is below ‖G‖ (Eisenstat & Walker, SIAM J.
+// Optim. 4, 1994, doi:10.1137/0804022).
 //
 // The zero value works; it keeps its workspace (y and gradient of the trial,
 // direction, three vectors of CG, the preconditioner) and is not for concurrent
@@ -35,7 +42,8 @@ type Newton struct {
 	// MaxIter limits the Newton steps; zero means 200.
 	MaxIter int
 	// MaxCG limits the CG iterations of one step; zero means 2000. A truncated
-	// solve still gives a descent direction.
+	// solve still gives a descent direction. For equations that are not solved
+	// by CG, zero means what [krylov.Settings] means by it.
 	MaxCG int
 	// Polish takes one more step when the tolerance is met. Convergence is
 	// quadratic there, so that it makes y about as accurate as float64 allows; a
@@ -50,6 +58,7 @@ type Newton struct {
 	Monitor func(InnerProgress)
 
 	cg          krylov.CG
+	auto        krylov.Auto
 	g, d, trial []float64
 }
 
@@ -281,7 +290,8 @@ func (it *newtonStep) direction(norm float64) (slope float64, err error) {
 	// A step needs no residual that inexact products could not verify.
 	it.eta = max(it.eta, min(0.5, accuracyMargin*hvp.AccuracyOf(lin.Y)))
 	settings := krylov.Settings{RTol: it.eta, MaxIter: it.MaxCG, Workers: it.Workers}
-	if settings.MaxIter == 0 {
+	byCG := it.energy != nil || hvp.StructureOf(lin.Y).Has(hvp.Semidefinite)
+	if settings.MaxIter == 0 && byCG {
 		settings.MaxIter = 2000
 	}
 	if it.Precond != nil {
@@ -293,6 +303,9 @@ func (it *newtonStep) direction(norm float64) (slope float64, err error) {
 		case !errors.As(err, &notPositive):
 			return 0, fmt.Errorf("hypergrad: preconditioner: %w", err)
 		}
+	}
+	if !byCG {
+		return 0, it.general(lin.Y, &settings)
 	}
 	res, err := it.cg.Solve(it.ctx, lin.Y, it.d, it.g, &settings)
 	it.res.Products += res.Products
@@ -324,6 +337,22 @@ func (it *newtonStep) direction(norm float64) (slope float64, err error) {
 		slope *= c
 	}
 	return slope, nil
+}
+
+// general sets it.d to a step for an equation without energy.
+func (it *newtonStep) general(a hvp.Operator, settings *krylov.Settings) error {
+	res, err := it.auto.Solve(it.ctx, a, it.d, it.g, settings)
+	it.res.Products += res.Products
+	switch res.Status {
+	case krylov.Converged, krylov.LeastSquares:
+		return nil
+	case krylov.IterationLimit, krylov.Stagnated, krylov.Inconsistent:
+		// What lowers the linear residual lowers ‖G‖.
+		if res.TrueResidual >= 0 && res.TrueResidual < 0.99*res.RHSNorm {
+			return nil
+		}
+	}
+	return fmt.Errorf("hypergrad: Newton step: %w", err)
 }
 
 // search moves y to y − t·d with sufficient decrease, by halving t, and returns

@@ -50,6 +50,10 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	}
 	rep.Linear = time.Since(start)
 	rep.GradNorm = parallel.Norm(team, dst)
+	err = undefined(&rep.Solve, true, err)
+	if err := rep.diagnose(ctx, p, y, w); err != nil {
+		return rep, err
+	}
 	if err != nil {
 		return rep, solveError("tangent", &rep, err)
 	}

@@ -40,7 +40,7 @@ func (e *NotPositiveError) Error() string {
 	if e.Symmetric {
 		need = "a positive diagonal for a symmetric operator"
 	}
-	return fmt.Sprintf("precond: diagonal entry or pivot %d is %v; need %s", e.Index, e.Value, need)
+	return fmt.Sprintf("precond: diagonal entry %d is %v; need %s", e.Index, e.Value, need)
 }
 
 // NewJacobi returns the Jacobi preconditioner of a, which must be square and

@@ -32,12 +32,15 @@ type dataOptions struct {
 	grid, modes string
 	n, nw       int
 	cond        float64
+
+	edges       string
+	page, pages int
 }
 
 // flags adds the flags to fs. size is the default of -size.
 func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
 	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: "+oneOf(problemNames()))
-	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise, 2 for smoothing, 1 for quadratic)")
+	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise, 2 for smoothing, 1 for quadratic, 0.85 for pagerank)")
 	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
 	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
 	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")
@@ -58,6 +61,9 @@ func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
 	fs.IntVar(&o.n, "n", 100_000, "quadratic: `N` unknowns")
 	fs.IntVar(&o.nw, "nw", 1, "quadratic: `M` parameters")
 	fs.Float64Var(&o.cond, "cond", 100, "quadratic: condition number `K` of the Hessian")
+	fs.StringVar(&o.edges, "edges", "", "pagerank: links, a `file` with two page numbers from 0 per line, plain or .gz .bz2 .xz")
+	fs.IntVar(&o.page, "page", 0, "pagerank: `number` of the page whose rank is the loss")
+	fs.IntVar(&o.pages, "pages", 0, "pagerank: number of pages, if the last ones have no links")
 }
 
 // check refuses what cannot work before anything is read. fs has been parsed:

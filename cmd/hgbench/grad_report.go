@@ -31,10 +31,12 @@ type gradReport struct {
 	Bar  *barReport `json:"error_bar"` // null: not asked for, or no result
 	// ExactError is the error of the gradient in the norm, relative to that of
 	// the closed form; null if there is none.
-	ExactError number        `json:"exact_error"`
-	Inner      innerReport   `json:"inner"`
-	Solve      adjointReport `json:"solve"`
-	Seconds    struct {
+	ExactError number `json:"exact_error"`
+	// Warnings are what the problem says about its solution.
+	Warnings []string      `json:"warnings,omitempty"`
+	Inner    innerReport   `json:"inner"`
+	Solve    adjointReport `json:"solve"`
+	Seconds  struct {
 		Inner   float64 `json:"inner"`
 		Adjoint float64 `json:"adjoint"`
 		Total   float64 `json:"total"`
@@ -94,6 +96,7 @@ func newGradReport(o *gradOptions, j *gradJob) *gradReport {
 func (r *gradReport) set(h *hypergrad.Report, grad []float64, converged bool) {
 	r.Converged = converged
 	r.Loss = number(h.Loss)
+	r.Warnings = h.Warnings
 	s := &h.Solve
 	r.Solve = adjointReport{Method: s.Method, Precond: h.Precond, PrecondNote: h.PrecondNote, ToleranceNote: h.ToleranceNote, Status: s.Status.String(), Iterations: s.Iterations, HVPs: s.Products,
 		RHSNorm: number(s.RHSNorm), Residual: number(s.Residual), TrueResidual: number(s.TrueResidual), Curvature: number(s.Curvature),
@@ -218,6 +221,9 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 		if c := float64(s.CondEstimate); c > 0 {
 			line("condition", "at least %.3g (preconditioned)", c)
 		}
+	}
+	for _, warning := range r.Warnings {
+		line("warning", "%s", warning)
 	}
 	if !r.Converged {
 		line("dL/dw", "not known: see the error")

@@ -219,8 +219,12 @@ func TestFiles(t *testing.T) {
 // gradient is that of the case on one chain, and workers change no bit.
 func TestClosedForms(t *testing.T) {
 	dir := t.TempDir()
-	report := filepath.Join(dir, "r.json")
+	report, edges := filepath.Join(dir, "r.json"), filepath.Join(dir, "edges")
+	if err := os.WriteFile(edges, []byte("# two pages and one without links\n0 1\n1 0\n0 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
+		{"-problem", "pagerank", "-edges", edges, "-page", "2", "-w", "0.6"},
 		{"-problem", "smoothing", "-grid", "1d:1000", "-modes", "k:3", "-w", "2.302585092994046"},
 		{"-problem", "smoothing", "-grid", "2d:60"},
 		{"-problem", "smoothing", "-grid", "3d:9", "-modes", "k:1,2x3x4,9"},
@@ -350,6 +354,11 @@ func TestBadInput(t *testing.T) {
 		{[]string{"grad", "-problem", "smoothing", "-grid", "1d:9", "-modes", "k:10"}, 2, "the wave number 10 must be 1 … 9"},
 		{[]string{"grad", "-problem", "smoothing", "-w", "900"}, 2, "e^900 is out of range"},
 		{[]string{"grad", "-problem", "smoothing", "-w", npy(1, 2)}, 1, "bad12.npy: 2 values, the problem has 1 parameters"},
+		{[]string{"grad", "-problem", "pagerank"}, 2, "-problem pagerank needs -edges"},
+		{[]string{"grad", "-problem", "pagerank", "-edges", filepath.Join(out, "none")}, 1, "no such file"},
+		{[]string{"grad", "-problem", "pagerank", "-edges", "x", "-w", "1"}, 2, "α must be in [0, 1)"},
+		{[]string{"grad", "-problem", "pagerank", "-edges", "x", "-page", "-1"}, 2, "-page -1 must be"},
+		{[]string{"grad", "-problem", "quadratic", "-edges", "x"}, 2, "-edges belongs to -problem pagerank"},
 		{[]string{"grad", "-problem", "quadratic", "-n", "0"}, 2, "-n 0 must be"},
 		{[]string{"grad", "-problem", "quadratic", "-nw", "0"}, 2, "-nw 0 must be"},
 		{[]string{"grad", "-problem", "quadratic", "-cond", "0.5"}, 2, "-cond 0.5 must be"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -26,6 +27,7 @@ var problemSpecs = []problemSpec{
 	{"denoise", []string{"image", "noisy", "size", "noise", "seed", "potential", "filters", "store-weights", "picture"},
 		(*dataOptions).checkDenoise, (*dataOptions).loadDenoise},
 	{"logistic", []string{"train", "val", "per-feature"}, (*dataOptions).checkLogistic, (*dataOptions).loadLogistic},
+	{"pagerank", []string{"edges", "page", "pages"}, (*dataOptions).checkPageRank, (*dataOptions).loadPageRank},
 	{"quadratic", []string{"n", "nw", "cond", "seed"}, (*dataOptions).checkQuadratic, (*dataOptions).loadQuadratic},
 	{"smoothing", []string{"grid", "modes"}, (*dataOptions).checkSmoothing, (*dataOptions).loadSmoothing},
 }
@@ -109,6 +111,49 @@ func (o *dataOptions) loadQuadratic(*progress) (*problemData, error) {
 	return &problemData{
 		name: "quadratic", title: fmt.Sprintf("quadratic %d×%d", o.n, o.nw), problem: p, exact: p, w: w, y: make([]float64, o.n),
 		describe: [][2]string{{"spectrum", fmt.Sprintf("condition number %g, seed %d", o.cond, o.seed)}},
+	}, nil
+}
+
+func (o *dataOptions) checkPageRank() error {
+	switch {
+	case o.edges == "":
+		return usagef("-problem pagerank needs -edges")
+	case o.page < 0 || o.page >= mostUnknowns:
+		return usagef("-page %d must be 0 … %d", o.page, mostUnknowns-1)
+	case o.pages < 0 || o.pages > mostUnknowns:
+		return usagef("-pages %d must be 0 … %d", o.pages, mostUnknowns)
+	}
+	return nil
+}
+
+func (o *dataOptions) loadPageRank(prog *progress) (*problemData, error) {
+	w, err := readW(o.w, 0.85, 1, func(v float64) error {
+		if !(v >= 0 && v < 1) {
+			return errors.New("the probability α must be in [0, 1)")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	prog.phase("reading %s", o.edges)
+	links, err := problems.ReadEdges(o.edges, o.pages)
+	if err != nil {
+		return nil, err
+	}
+	n, _ := links.Dims()
+	if o.page >= n {
+		return nil, fmt.Errorf("-page %d: %s has pages 0 … %d", o.page, o.edges, n-1)
+	}
+	c := make([]float64, n)
+	c[o.page] = 1
+	p, err := problems.NewPageRank(links, c)
+	if err != nil {
+		return nil, err
+	}
+	return &problemData{
+		name: "pagerank", title: "pagerank " + o.edges, problem: p, exact: p, w: w, y: make([]float64, n),
+		describe: [][2]string{{"graph", fmt.Sprintf("%d pages, %d links", n, links.NNZ())}, {"loss", fmt.Sprintf("rank of page %d", o.page)}},
 	}, nil
 }
 
