@@ -50,6 +50,7 @@ var commands = []command{
 	{"solve", "solve a linear system", runSolve},
 	{"stream", "measure the memory bandwidth by workers", runStream},
 	{"check", "check every piece of a problem", runCheck},
+	{"precond", "compare preconditioners on one system", runPrecond},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.
