@@ -16,6 +16,10 @@ import (
 // (a float64 and a 32-bit column) and 8 per row. It is immutable. The first
 // transpose product builds the transpose once more in the same form, so that it
 // runs in parallel and gives the same bits for any number of workers.
+//
+// Where many rows in turn have the columns of the row before plus one, as in the
+// matrix of a grid, a product does not read the columns, nor the values if those
+// repeat too; see [CSR.ProductBytes].
 type CSR struct {
 	rows, cols int
 	rowPtr     []int
@@ -23,6 +27,7 @@ type CSR struct {
 	val        []float64
 	structure  Structure
 	parts      []int // row bounds of chunks with about equal numbers of entries
+	runs       csrRuns
 
 	transOnce sync.Once
 	trans     atomic.Pointer[CSR]
@@ -86,6 +91,7 @@ func newCSR(rows, cols int, rowPtr []int, col []int32, val []float64) *CSR {
 			begin = i
 		}
 	}
+	a.runs.find(rowPtr, col, val)
 	return a
 }
 
@@ -203,7 +209,7 @@ func (a *CSR) NNZ() int { return len(a.val) }
 // Bytes returns the memory that the matrix holds now, the transpose included
 // once it has been built.
 func (a *CSR) Bytes() int64 {
-	own := func(m *CSR) int64 { return int64(len(m.val))*12 + int64(len(m.rowPtr)+len(m.parts))*8 }
+	own := func(m *CSR) int64 { return int64(len(m.val))*12 + int64(len(m.rowPtr)+len(m.parts))*8 + m.runs.bytes() }
 	if t := a.trans.Load(); t != nil {
 		return own(a) + own(t)
 	}
@@ -230,11 +236,12 @@ func (p *csrProduct) Chunk(c int) {
 	lo, hi := a.parts[c], a.parts[c+1]
 	switch {
 	case p.w != nil:
-		kernel.CSRRowsWeighted(p.dst, p.x, a.rowPtr, a.col, a.val, p.w, lo, hi)
+		a.apply(p.dst, p.x, lo, hi)
+		kernel.MulTo(p.dst[lo:hi], p.dst[lo:hi], p.w[lo:hi])
 	case p.k > 1:
 		kernel.CSRRowsBlock(p.dst, p.x, p.k, a.rowPtr, a.col, a.val, lo, hi)
 	default:
-		kernel.CSRRows(p.dst, p.x, a.rowPtr, a.col, a.val, lo, hi)
+		a.apply(p.dst, p.x, lo, hi)
 	}
 }
 
@@ -279,7 +286,7 @@ func (a *CSR) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {
 
 // ApplyRows implements [RowRanger].
 func (a *CSR) ApplyRows(dst, x []float64, lo, hi int) {
-	kernel.CSRRows(dst, x, a.rowPtr, a.col, a.val, lo, hi)
+	a.apply(dst, x, lo, hi)
 }
 
 // RowGrain implements [RowRanger].
