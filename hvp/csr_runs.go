@@ -80,7 +80,7 @@ func (a *CSR) apply(dst, x []float64, lo, hi int) {
 // bytes per column and 8 per row, that is the memory traffic of a product.
 func (a *CSR) ProductBytes() int64 {
 	if a.runs.first == nil {
-		return int64(len(a.val))*12 + int64(len(a.rowPtr))*8
+		return int64(len(a.val))*12 + int64(a.rows)*8
 	}
 	bytes := a.runs.bytes()
 	lo := 0
