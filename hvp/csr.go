@@ -239,7 +239,7 @@ func (p *csrProduct) Chunk(c int) {
 		a.apply(p.dst, p.x, lo, hi)
 		kernel.MulTo(p.dst[lo:hi], p.dst[lo:hi], p.w[lo:hi])
 	case p.k > 1:
-		kernel.CSRRowsBlock(p.dst, p.x, p.k, a.rowPtr, a.col, a.val, lo, hi)
+		a.ApplyBlockRows(p.dst, p.x, p.k, lo, hi)
 	default:
 		a.apply(p.dst, p.x, lo, hi)
 	}
@@ -287,6 +287,11 @@ func (a *CSR) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {
 // ApplyRows implements [RowRanger].
 func (a *CSR) ApplyRows(dst, x []float64, lo, hi int) {
 	a.apply(dst, x, lo, hi)
+}
+
+// ApplyBlockRows implements [BlockRanger].
+func (a *CSR) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	kernel.CSRRowsBlock(dst, x[:a.cols*k], k, a.rowPtr, a.col, a.val, lo, hi)
 }
 
 // RowGrain implements [RowRanger].
