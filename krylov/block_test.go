@@ -346,24 +346,3 @@ func TestBlockCGEnds(t *testing.T) {
 		t.Errorf("transposed: %v", err)
 	}
 }
-
-// banded is an SPD matrix with 2·half+1 entries per row.
-func banded(t testing.TB, n, half int) *hvp.CSR {
-	t.Helper()
-	var i, j []int32
-	var v []float64
-	for r := range n {
-		for c := max(0, r-half); c <= min(n-1, r+half); c++ {
-			x := -1.0
-			if c == r {
-				x = 2*float64(half) + 0.1
-			}
-			i, j, v = append(i, int32(r)), append(j, int32(c)), append(v, x)
-		}
-	}
-	a, err := hvp.NewCSRFromTriplets(n, n, i, j, v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
