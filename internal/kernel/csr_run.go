@@ -28,7 +28,7 @@ const runRows = 8
 
 // FindRuns appends to runs those of rows lo … hi-1. Rows in between two runs that
 // are long enough become plain ones.
-func FindRuns(runs []Run, rowPtr []int, col []int32, val []float64, lo, hi int) []Run {
+func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi int) []Run {
 	first := len(runs)
 	for i := lo; i < hi; {
 		p, m := rowPtr[i], rowPtr[i+1]-rowPtr[i]
@@ -52,7 +52,7 @@ func FindRuns(runs []Run, rowPtr []int, col []int32, val []float64, lo, hi int) 
 
 // findConstant splits the shifted rows lo … hi-1 of m entries each into those
 // with constant values and others.
-func findConstant(runs []Run, val []float64, m, lo, hi int) []Run {
+func findConstant[V Value](runs []Run, val []V, m, lo, hi int) []Run {
 	begin := lo
 	for i := lo; i < hi; {
 		end := i + 1
@@ -89,7 +89,7 @@ func shifted(b, a []int32) bool {
 
 // equal reports whether two rows have the same values. Zeros of different sign
 // are different.
-func equal(a, b []float64) bool {
+func equal[V Value](a, b []V) bool {
 	b = b[:len(a)]
 	for k, v := range a {
 		if v != b[k] || v == 0 {
@@ -102,7 +102,7 @@ func equal(a, b []float64) bool {
 // CSRRowsShifted is [CSRRows] for rows of which each has the columns of the one
 // before, plus one: col holds those of row lo, and val the values of rows
 // lo … hi-1. The bits are those of CSRRows.
-func CSRRowsShifted(dst, x []float64, col []int32, val []float64, lo, hi int) {
+func CSRRowsShifted[V Value](dst, x []float64, col []int32, val []V, lo, hi int) {
 	dst, val = dst[lo:hi], val[:len(col)*(hi-lo)]
 	switch len(col) {
 	case 3:
@@ -120,21 +120,21 @@ func CSRRowsShifted(dst, x []float64, col []int32, val []float64, lo, hi int) {
 // does. Its sums begin at zero, so that they are never −0; adding zero at the end
 // has the same effect. The conversions keep the compiler from fusing.
 
-func shifted3(dst, x []float64, col []int32, val []float64) {
+func shifted3[V Value](dst, x []float64, col []int32, val []V) {
 	n := len(dst)
 	a, b, c := x[col[0]:][:n], x[col[1]:][:n], x[col[2]:][:n]
 	for i := range dst {
 		if len(val) < 3 {
 			return // never: this is for the compiler
 		}
-		v := (*[3]float64)(val)
+		v := (*[3]V)(val)
 		val = val[3:]
-		s := float64(v[0]*a[i]) + float64(v[2]*c[i])
-		dst[i] = s + float64(v[1]*b[i]) + 0
+		s := float64(float64(v[0])*a[i]) + float64(float64(v[2])*c[i])
+		dst[i] = s + float64(float64(v[1])*b[i]) + 0
 	}
 }
 
-func shifted5(dst, x []float64, col []int32, val []float64) {
+func shifted5[V Value](dst, x []float64, col []int32, val []V) {
 	n := len(dst)
 	a, b, c := x[col[0]:][:n], x[col[1]:][:n], x[col[2]:][:n]
 	d, e := x[col[3]:][:n], x[col[4]:][:n]
@@ -142,14 +142,14 @@ func shifted5(dst, x []float64, col []int32, val []float64) {
 		if len(val) < 5 {
 			return // never: this is for the compiler
 		}
-		v := (*[5]float64)(val)
+		v := (*[5]V)(val)
 		val = val[5:]
-		s := float64(v[0]*a[i]) + float64(v[2]*c[i]) + float64(v[4]*e[i])
-		dst[i] = s + (float64(v[1]*b[i]) + float64(v[3]*d[i])) + 0
+		s := float64(float64(v[0])*a[i]) + float64(float64(v[2])*c[i]) + float64(float64(v[4])*e[i])
+		dst[i] = s + (float64(float64(v[1])*b[i]) + float64(float64(v[3])*d[i])) + 0
 	}
 }
 
-func shifted7(dst, x []float64, col []int32, val []float64) {
+func shifted7[V Value](dst, x []float64, col []int32, val []V) {
 	n := len(dst)
 	a, b, c := x[col[0]:][:n], x[col[1]:][:n], x[col[2]:][:n]
 	d, e, f, g := x[col[3]:][:n], x[col[4]:][:n], x[col[5]:][:n], x[col[6]:][:n]
@@ -157,16 +157,16 @@ func shifted7(dst, x []float64, col []int32, val []float64) {
 		if len(val) < 7 {
 			return // never: this is for the compiler
 		}
-		v := (*[7]float64)(val)
+		v := (*[7]V)(val)
 		val = val[7:]
-		s := float64(v[0]*a[i]) + float64(v[2]*c[i]) + float64(v[4]*e[i]) + float64(v[6]*g[i])
-		dst[i] = s + (float64(v[1]*b[i]) + float64(v[3]*d[i]) + float64(v[5]*f[i])) + 0
+		s := float64(float64(v[0])*a[i]) + float64(float64(v[2])*c[i]) + float64(float64(v[4])*e[i]) + float64(float64(v[6])*g[i])
+		dst[i] = s + (float64(float64(v[1])*b[i]) + float64(float64(v[3])*d[i]) + float64(float64(v[5])*f[i])) + 0
 	}
 }
 
 // shiftedAny takes four rows at a time: eight sums that do not wait for each
 // other, and one look at a column for four entries.
-func shiftedAny(dst, x []float64, col []int32, val []float64) {
+func shiftedAny[V Value](dst, x []float64, col []int32, val []V) {
 	m := len(col)
 	i := 0
 	for ; i+4 <= len(dst); i += 4 {
@@ -178,28 +178,28 @@ func shiftedAny(dst, x []float64, col []int32, val []float64) {
 		k := 0
 		for ; k < len(v0)-1; k += 2 {
 			u, w := (*[4]float64)(x[int(cs[k])+i:]), (*[4]float64)(x[int(cs[k+1])+i:])
-			s0 += float64(v0[k] * u[0])
-			s1 += float64(v1[k] * u[1])
-			s2 += float64(v2[k] * u[2])
-			s3 += float64(v3[k] * u[3])
-			t0 += float64(v0[k+1] * w[0])
-			t1 += float64(v1[k+1] * w[1])
-			t2 += float64(v2[k+1] * w[2])
-			t3 += float64(v3[k+1] * w[3])
+			s0 += float64(float64(v0[k]) * u[0])
+			s1 += float64(float64(v1[k]) * u[1])
+			s2 += float64(float64(v2[k]) * u[2])
+			s3 += float64(float64(v3[k]) * u[3])
+			t0 += float64(float64(v0[k+1]) * w[0])
+			t1 += float64(float64(v1[k+1]) * w[1])
+			t2 += float64(float64(v2[k+1]) * w[2])
+			t3 += float64(float64(v3[k+1]) * w[3])
 		}
 		if k < len(v0) {
 			u := (*[4]float64)(x[int(cs[k])+i:])
-			s0 += float64(v0[k] * u[0])
-			s1 += float64(v1[k] * u[1])
-			s2 += float64(v2[k] * u[2])
-			s3 += float64(v3[k] * u[3])
+			s0 += float64(float64(v0[k]) * u[0])
+			s1 += float64(float64(v1[k]) * u[1])
+			s2 += float64(float64(v2[k]) * u[2])
+			s3 += float64(float64(v3[k]) * u[3])
 		}
 		*(*[4]float64)(dst[i:]) = [4]float64{s0 + t0, s1 + t1, s2 + t2, s3 + t3}
 	}
 	for ; i < len(dst); i++ {
 		var s, t float64
 		for k, v := range val[:m] {
-			if u := float64(v * x[int(col[k])+i]); k%2 == 0 {
+			if u := float64(float64(v) * x[int(col[k])+i]); k%2 == 0 {
 				s += u
 			} else {
 				t += u
