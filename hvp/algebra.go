@@ -125,24 +125,37 @@ func (s *combination) ApplyBlock(ctx context.Context, dst, x []float64, k int) e
 }
 
 // ApplyRows implements [RowRanger].
-func (s *combination) ApplyRows(dst, x []float64, lo, hi int) {
-	for k, t := range s.terms {
-		r := t.a.(RowRanger)
-		if k == 0 {
-			r.ApplyRows(dst, x, lo, hi)
+func (s *combination) ApplyRows(dst, x []float64, lo, hi int) { s.ApplyBlockRows(dst, x, 1, lo, hi) }
+
+// ApplyBlockRows implements [BlockRanger].
+func (s *combination) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	from, to := lo*k, hi*k
+	for i, t := range s.terms {
+		if i == 0 {
+			applyBlockRows(t.a, dst, x, k, lo, hi)
 			if t.c != 1 {
-				kernel.ScaleTo(dst[lo:hi], t.c, dst[lo:hi])
+				kernel.ScaleTo(dst[from:to], t.c, dst[from:to])
 			}
 			continue
 		}
 		tmp := s.scratch.Get(len(dst))
-		r.ApplyRows(*tmp, x, lo, hi)
-		kernel.Axpy(dst[lo:hi], t.c, (*tmp)[lo:hi])
+		applyBlockRows(t.a, *tmp, x, k, lo, hi)
+		kernel.Axpy(dst[from:to], t.c, (*tmp)[from:to])
 		s.scratch.Put(tmp)
 	}
 	if s.shift != 0 {
-		kernel.Axpy(dst[lo:hi], s.shift, x[lo:hi])
+		kernel.Axpy(dst[from:to], s.shift, x[from:to])
 	}
+}
+
+// applyBlockRows computes rows of a part of another operator that has the
+// capability, with k = 1 that of row ranges.
+func applyBlockRows(a Operator, dst, x []float64, k, lo, hi int) {
+	if k == 1 {
+		a.(RowRanger).ApplyRows(dst, x, lo, hi)
+		return
+	}
+	a.(BlockRanger).ApplyBlockRows(dst, x, k, lo, hi)
 }
 
 // RowGrain implements [RowRanger].
@@ -228,7 +241,7 @@ func (s *combination) transpose() (Operator, error) {
 
 // Capabilities implements [Conditional].
 func (s *combination) Capabilities() Capability {
-	c := CanTrans | CanRows | CanBlock | CanDiag
+	c := CanTrans | CanRows | CanBlock | CanDiag | CanBlockRows
 	for _, t := range s.terms {
 		c &= capabilitiesOf(t.a)
 	}
@@ -244,6 +257,9 @@ func capabilitiesOf(a Operator) (c Capability) {
 	}
 	if _, ok := Block(a); ok {
 		c |= CanBlock
+	}
+	if _, ok := BlockRows(a); ok {
+		c |= CanBlockRows
 	}
 	if _, ok := Diag(a); ok {
 		c |= CanDiag
@@ -296,6 +312,10 @@ func (p *promised) ApplyTrans(ctx context.Context, dst, x []float64) error {
 
 func (p *promised) ApplyRows(dst, x []float64, lo, hi int) {
 	p.a.(RowRanger).ApplyRows(dst, x, lo, hi)
+}
+
+func (p *promised) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	p.a.(BlockRanger).ApplyBlockRows(dst, x, k, lo, hi)
 }
 
 func (p *promised) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {

@@ -16,6 +16,10 @@ import (
 // (a float64 and a 32-bit column) and 8 per row. It is immutable. The first
 // transpose product builds the transpose once more in the same form, so that it
 // runs in parallel and gives the same bits for any number of workers.
+//
+// Where many rows in turn have the columns of the row before plus one, as in the
+// matrix of a grid, a product does not read the columns, nor the values if those
+// repeat too; see [CSR.ProductBytes].
 type CSR struct {
 	rows, cols int
 	rowPtr     []int
@@ -23,6 +27,7 @@ type CSR struct {
 	val        []float64
 	structure  Structure
 	parts      []int // row bounds of chunks with about equal numbers of entries
+	runs       csrRuns
 
 	transOnce sync.Once
 	trans     atomic.Pointer[CSR]
@@ -76,17 +81,21 @@ func NewCSR(rows, cols int, rowPtr []int, col []int32, val []float64) (*CSR, err
 
 // newCSR wraps slices that are known to be valid.
 func newCSR(rows, cols int, rowPtr []int, col []int32, val []float64) *CSR {
-	a := &CSR{rows: rows, cols: cols, rowPtr: rowPtr, col: col, val: val}
-	begin := 0
-	a.parts = append(a.parts, 0)
+	return &CSR{rows: rows, cols: cols, rowPtr: rowPtr, col: col, val: val, parts: chunksOf(rowPtr), runs: findRuns(rowPtr, col, val)}
+}
+
+// chunksOf returns the row bounds of chunks with about equal numbers of entries.
+func chunksOf(rowPtr []int) (parts []int) {
+	begin, rows := 0, len(rowPtr)-1
+	parts = append(parts, 0)
 	for i := 1; i <= rows; i++ {
 		// The rows of a chunk count too: empty ones cost a store each.
 		if rowPtr[i]-rowPtr[begin]+i-begin >= chunkEntries || i == rows {
-			a.parts = append(a.parts, i)
+			parts = append(parts, i)
 			begin = i
 		}
 	}
-	return a
+	return parts
 }
 
 // NewCSRFromTriplets returns the rows×cols matrix with entries v[k] at
@@ -171,27 +180,33 @@ func (a *CSR) transpose() *CSR {
 		return a
 	}
 	a.transOnce.Do(func() {
-		ptr := make([]int, a.cols+2)
-		for _, c := range a.col {
-			ptr[c+2]++
-		}
-		for i := range a.cols {
-			ptr[i+2] += ptr[i+1]
-		}
-		col, val := make([]int32, len(a.col)), make([]float64, len(a.col))
-		for i := range a.rows {
-			for k := a.rowPtr[i]; k < a.rowPtr[i+1]; k++ {
-				p := &ptr[a.col[k]+1]
-				col[*p], val[*p] = int32(i), a.val[k]
-				*p++
-			}
-		}
-		t := newCSR(a.cols, a.rows, ptr[:a.cols+1], col, val)
+		ptr, col, val := transposeCSR(a.cols, a.rowPtr, a.col, a.val)
+		t := newCSR(a.cols, a.rows, ptr, col, val)
 		t.structure = a.structure
 		t.transOnce.Do(func() { t.trans.Store(a) })
 		a.trans.Store(t)
 	})
 	return a.trans.Load()
+}
+
+// transposeCSR returns the arrays of the transpose of a matrix.
+func transposeCSR[V kernel.Value](cols int, rowPtr []int, col []int32, val []V) (tPtr []int, tCol []int32, tVal []V) {
+	ptr := make([]int, cols+2)
+	for _, c := range col {
+		ptr[c+2]++
+	}
+	for i := range cols {
+		ptr[i+2] += ptr[i+1]
+	}
+	tCol, tVal = make([]int32, len(col)), make([]V, len(col))
+	for i := range len(rowPtr) - 1 {
+		for k := rowPtr[i]; k < rowPtr[i+1]; k++ {
+			p := &ptr[col[k]+1]
+			tCol[*p], tVal[*p] = int32(i), val[k]
+			*p++
+		}
+	}
+	return ptr[:cols+1], tCol, tVal
 }
 
 // Dims implements [Operator].
@@ -203,7 +218,7 @@ func (a *CSR) NNZ() int { return len(a.val) }
 // Bytes returns the memory that the matrix holds now, the transpose included
 // once it has been built.
 func (a *CSR) Bytes() int64 {
-	own := func(m *CSR) int64 { return int64(len(m.val))*12 + int64(len(m.rowPtr)+len(m.parts))*8 }
+	own := func(m *CSR) int64 { return int64(len(m.val))*12 + int64(len(m.rowPtr)+len(m.parts))*8 + m.runs.bytes() }
 	if t := a.trans.Load(); t != nil {
 		return own(a) + own(t)
 	}
@@ -230,11 +245,12 @@ func (p *csrProduct) Chunk(c int) {
 	lo, hi := a.parts[c], a.parts[c+1]
 	switch {
 	case p.w != nil:
-		kernel.CSRRowsWeighted(p.dst, p.x, a.rowPtr, a.col, a.val, p.w, lo, hi)
+		applyCSR(&a.runs, p.dst, p.x, a.rowPtr, a.col, a.val, lo, hi)
+		kernel.MulTo(p.dst[lo:hi], p.dst[lo:hi], p.w[lo:hi])
 	case p.k > 1:
-		kernel.CSRRowsBlock(p.dst, p.x, p.k, a.rowPtr, a.col, a.val, lo, hi)
+		a.ApplyBlockRows(p.dst, p.x, p.k, lo, hi)
 	default:
-		kernel.CSRRows(p.dst, p.x, a.rowPtr, a.col, a.val, lo, hi)
+		applyCSR(&a.runs, p.dst, p.x, a.rowPtr, a.col, a.val, lo, hi)
 	}
 }
 
@@ -279,7 +295,12 @@ func (a *CSR) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {
 
 // ApplyRows implements [RowRanger].
 func (a *CSR) ApplyRows(dst, x []float64, lo, hi int) {
-	kernel.CSRRows(dst, x, a.rowPtr, a.col, a.val, lo, hi)
+	applyCSR(&a.runs, dst, x, a.rowPtr, a.col, a.val, lo, hi)
+}
+
+// ApplyBlockRows implements [BlockRanger].
+func (a *CSR) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	kernel.CSRRowsBlock(dst, x[:a.cols*k], k, a.rowPtr, a.col, a.val, lo, hi)
 }
 
 // RowGrain implements [RowRanger].

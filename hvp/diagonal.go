@@ -70,10 +70,16 @@ func (a *Diagonal) ApplyBlock(_ context.Context, dst, x []float64, k int) error 
 	if err := checkShape(len(a.d), len(a.d), dst, x, k); err != nil {
 		return err
 	}
-	for i, v := range a.d {
-		kernel.ScaleTo(dst[i*k:i*k+k], v, x[i*k:i*k+k])
-	}
+	a.ApplyBlockRows(dst, x, k, 0, len(a.d))
 	return nil
+}
+
+// ApplyBlockRows implements [BlockRanger].
+func (a *Diagonal) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	for i, v := range a.d[lo:hi] {
+		i = (lo + i) * k
+		kernel.ScaleTo(dst[i:i+k], v, x[i:i+k])
+	}
 }
 
 // Diag implements [Diagonaler].

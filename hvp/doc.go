@@ -27,6 +27,7 @@
 //   - Package autodiff: a sum of small terms, written as code without derivatives.
 //   - [GLM], [GaussNewton]: XᵀDX + Λ of a sparse matrix in one fused product, and
 //     JᵀWJ + Λ of any Jacobian.
+//   - [CSR32]: a sparse matrix of float32 values, of less memory and accuracy.
 //   - [LowRank], [Kronecker], [Convolution]: D + UCUᵀ, A⊗B, filters on images.
 //
 // Differences have errors far above rounding. Such operators say how large

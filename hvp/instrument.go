@@ -46,7 +46,8 @@ type Usage struct {
 	Products, Transposed int64
 	// Blocks counts calls of ApplyBlock and Vectors the vectors in them.
 	Blocks, Vectors int64
-	// Ranges counts calls of ApplyRows and Rows the rows in them.
+	// Ranges counts calls of ApplyRows and ApplyBlockRows, and Rows the rows in
+	// them.
 	Ranges, Rows int64
 	// Diags counts calls of Diag and Failures all calls that returned an error.
 	Diags, Failures int64
@@ -168,6 +169,16 @@ func (w *instrumented) ApplyRows(dst, x []float64, lo, hi int) {
 	w.meter.ranges.Add(1)
 	w.meter.rows.Add(int64(hi - lo))
 	w.meter.end(start, int64(float64(w.meter.bytes)*float64(hi-lo)/float64(max(1, len(dst)))), nil)
+}
+
+func (w *instrumented) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	start := time.Now()
+	w.a.(BlockRanger).ApplyBlockRows(dst, x, k, lo, hi)
+	w.meter.ranges.Add(1)
+	w.meter.rows.Add(int64(hi - lo))
+	rows, cols := w.a.Dims()
+	bytes := w.meter.bytes + int64(max(0, k-1))*8*(int64(rows)+int64(cols))
+	w.meter.end(start, int64(float64(bytes)*float64(hi-lo)/float64(max(1, rows))), nil)
 }
 
 func (w *instrumented) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {

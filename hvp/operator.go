@@ -47,6 +47,15 @@ type Blocker interface {
 	ApplyBlock(ctx context.Context, dst, x []float64, k int) error
 }
 
+// A BlockRanger computes any range of rows of a block product by itself.
+type BlockRanger interface {
+	RowRanger
+	// ApplyBlockRows sets rows lo … hi-1 of the panel dst, dst[lo*k:hi*k], to
+	// those of A·X, under the rules of ApplyRows; the panels are those of
+	// ApplyBlock.
+	ApplyBlockRows(dst, x []float64, k, lo, hi int)
+}
+
 // A Diagonaler knows its diagonal.
 type Diagonaler interface {
 	// Diag sets dst[i] = A[i,i], len(dst) = min(rows, cols).
@@ -115,10 +124,11 @@ func (s Structure) String() string {
 type Capability uint8
 
 const (
-	CanTrans Capability = 1 << iota // Transposer
-	CanRows                         // RowRanger
-	CanBlock                        // Blocker
-	CanDiag                         // Diagonaler
+	CanTrans     Capability = 1 << iota // Transposer
+	CanRows                             // RowRanger
+	CanBlock                            // Blocker
+	CanDiag                             // Diagonaler
+	CanBlockRows                        // BlockRanger
 )
 
 // Conditional is implemented by wrappers, whose method set says nothing about
@@ -157,6 +167,14 @@ func Rows(a Operator) (r RowRanger, ok bool) {
 func Block(a Operator) (b Blocker, ok bool) {
 	if b, ok = a.(Blocker); ok && allows(a, CanBlock) {
 		return b, true
+	}
+	return nil, false
+}
+
+// BlockRows returns the capability of a to compute row ranges of block products.
+func BlockRows(a Operator) (r BlockRanger, ok bool) {
+	if r, ok = a.(BlockRanger); ok && allows(a, CanBlockRows) {
+		return r, true
 	}
 	return nil, false
 }

@@ -158,6 +158,13 @@ func (a *Stencil) ApplyRows(dst, x []float64, lo, hi int) {
 	kernel.StencilRows(dst, x, &a.grid, a.diag, a.off, lo, hi)
 }
 
+// ApplyBlockRows implements [BlockRanger].
+func (a *Stencil) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
+	g := a.grid
+	g.Step = k
+	kernel.StencilRows(dst, x, &g, a.diag, a.off, lo*k, hi*k)
+}
+
 // RowGrain implements [RowRanger].
 func (a *Stencil) RowGrain() int { return 0 }
 
@@ -261,9 +268,9 @@ func (a *Stencil) assemble(rowPtr []int, col []int32, val []float64, lo, hi int)
 }
 
 var (
-	_ Transposer = (*Stencil)(nil)
-	_ RowRanger  = (*Stencil)(nil)
-	_ Blocker    = (*Stencil)(nil)
-	_ Diagonaler = (*Stencil)(nil)
-	_ Structured = (*Stencil)(nil)
+	_ Transposer  = (*Stencil)(nil)
+	_ BlockRanger = (*Stencil)(nil)
+	_ Blocker     = (*Stencil)(nil)
+	_ Diagonaler  = (*Stencil)(nil)
+	_ Structured  = (*Stencil)(nil)
 )

@@ -31,18 +31,56 @@ func (a nothing) ApplyRows(dst, x []float64, lo, hi int) {
 	}
 }
 
-// BenchmarkUpdateBandwidth prints the memory bandwidth that the vector updates
-// of each method reach, by its traffic model, relative to that of a dot product
-// of the same length measured in the same round.
+// BenchmarkUpdateBandwidth prints the memory bandwidth that each method reaches, by
+// its traffic model and what the matrix says that a product reads of it, relative
+// to that of a dot product of the same length measured in the same round: of the
+// vector updates alone, and with products.
+//
+//	go test ./krylov -run '^$' -bench UpdateBandwidth -benchtime 10x
 func BenchmarkUpdateBandwidth(b *testing.B) {
-	const n = 4_000_000
+	const side = 2000
+	const n = side * side
+	stencil, err := hvp.NewStencil(1, 0.01, side, side)
+	if err != nil {
+		b.Fatal(err)
+	}
+	assembled, err := stencil.Assemble()
+	if err != nil {
+		b.Fatal(err)
+	}
+	ptr, col, val := assembled.RawCSR()
+	values := slices.Clone(val)
+	for i := range n { // A + a diagonal that varies
+		for k := ptr[i]; k < ptr[i+1]; k++ {
+			if int(col[k]) == i {
+				values[k] += float64(i % 3)
+			}
+		}
+	}
+	varying, err := hvp.NewCSR(n, n, ptr, col, values)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := varying.Promise(hvp.SPD); err != nil {
+		b.Fatal(err)
+	}
 	x, rhs := make([]float64, n), sine(n)
-	for _, name := range []string{"cg", "minres"} {
-		b.Run(name, func(b *testing.B) {
-			m := newMethod(b, name)
+	for _, c := range []struct {
+		name, method string
+		a            hvp.Operator
+		read         int64 // of the matrix per product
+	}{
+		{"cg", "cg", nothing{n}, 0},
+		{"minres", "minres", nothing{n}, 0},
+		{"cg, stencil", "cg", stencil, 0},
+		{"cg, 5 points", "cg", assembled, assembled.ProductBytes()},
+		{"cg, 5 points, varying", "cg", varying, varying.ProductBytes()},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			m := newMethod(b, c.method)
 			s := &krylov.Settings{MaxIter: 20, RTol: 1e-14}
 			var ratios, rates []float64
-			if _, err := m.Solve(context.Background(), nothing{n}, x, rhs, s); err == nil {
+			if _, err := m.Solve(context.Background(), c.a, x, rhs, s); err == nil {
 				b.Fatal("converged: nothing to measure")
 			}
 			for b.Loop() {
@@ -52,8 +90,8 @@ func BenchmarkUpdateBandwidth(b *testing.B) {
 					parallel.Dot(0, x, rhs)
 				}
 				dot := 16 * float64(n) * dots / time.Since(begin).Seconds()
-				res, _ := m.Solve(context.Background(), nothing{n}, x, rhs, s)
-				rate := float64(res.Bytes) / res.Elapsed.Seconds()
+				res, _ := m.Solve(context.Background(), c.a, x, rhs, s)
+				rate := float64(res.Bytes+int64(res.Products)*c.read) / res.Elapsed.Seconds()
 				rates, ratios = append(rates, rate/1e9), append(ratios, rate/dot)
 			}
 			slices.Sort(ratios)

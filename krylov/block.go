@@ -42,15 +42,16 @@ type BlockCG struct {
 	run
 	n, k       int
 	caller     context.Context
-	xs         []float64    // the caller's panel of solutions, scaled column by column
-	bs         []float64    // the caller's right-hand sides
-	ab, mb     hvp.Blocker  // block products of a and m; nil if there are none
-	r, p, q, z []float64    // panels of w columns
-	xc, bc, rc []float64    // one column
-	d          []float64    // diagonal of a diagonal preconditioner
-	state      []blockState // of all columns
-	cols       []int        // columns in the panels, increasing
-	alpha      []float64    // step lengths of those
+	xs         []float64       // the caller's panel of solutions, scaled column by column
+	bs         []float64       // the caller's right-hand sides
+	ab, mb     hvp.Blocker     // block products of a and m; nil if there are none
+	rows       hvp.BlockRanger // block products of a by rows; nil if there are none
+	r, p, q, z []float64       // panels of w columns
+	xc, bc, rc []float64       // one column
+	d          []float64       // diagonal of a diagonal preconditioner
+	state      []blockState    // of all columns
+	cols       []int           // columns in the panels, increasing
+	alpha      []float64       // step lengths of those
 	beta       []float64
 	keep       []int
 	claimed    []int
@@ -60,6 +61,7 @@ type BlockCG struct {
 	rowsPerBlock, blocks int
 	part0, part1, part2  []float64 // sums of column l in block b at l·blocks+b
 	in, out              []float64 // of a verification: panels in q
+	move                 blockMove
 }
 
 // blockState is what CG knows of one column.
@@ -159,6 +161,7 @@ func (c *BlockCG) open(ctx context.Context, a hvp.Operator, x, b []float64, k in
 		return f
 	}
 	c.ab, _ = hvp.Block(c.a)
+	c.rows, _ = hvp.BlockRows(c.a)
 	if c.m == nil {
 		return ok
 	}
@@ -186,8 +189,8 @@ func (c *BlockCG) prepareColumns() {
 	active := 0
 	for l := range c.k {
 		st := &c.state[l]
-		kernel.Gather(c.xc, c.xs, c.k, l)
-		kernel.Gather(c.bc, c.bs, c.k, l)
+		c.gather(c.xc, c.xs, c.k, l)
+		c.gather(c.bc, c.bs, c.k, l)
 		c.run = frame
 		f := c.start(c.caller, c.String(), frame.a, c.xc, c.bc, frame.set.direct(), false)
 		c.a, c.m, c.ctx, c.team, c.set, c.begin = frame.a, frame.m, frame.ctx, frame.team, frame.set, frame.begin
@@ -208,8 +211,8 @@ func (c *BlockCG) prepareColumns() {
 		}
 		st.res, st.scale, st.normB, st.tolerance, st.truth, st.end = c.res, c.scale, c.normB, c.tolerance, st.norm, f
 		frame.maxIter = c.maxIter
-		kernel.Scatter(c.xs, c.xc, c.k, l)
-		kernel.Scatter(c.r, c.rc, c.k, l)
+		c.scatter(c.xs, c.xc, c.k, l)
+		c.scatter(c.r, c.rc, c.k, l)
 		c.cols = append(c.cols, l)
 		if !f.failed() {
 			active++
@@ -250,7 +253,7 @@ func (c *BlockCG) colNorm(vv float64, panel []float64, l int) float64 {
 	if vv > 0x1p-900 && vv < 0x1p1000 {
 		return math.Sqrt(vv)
 	}
-	kernel.Gather(c.rc, panel, c.w, l)
+	c.gather(c.rc, panel, c.w, l)
 	return parallel.Norm(c.team, c.rc)
 }
 
@@ -291,8 +294,8 @@ func (c *BlockCG) dropEnded() {
 func (c *BlockCG) finishColumn(l int) {
 	st := &c.state[l]
 	frame := c.run
-	kernel.Gather(c.xc, c.xs, c.k, l)
-	kernel.Gather(c.bc, c.bs, c.k, l)
+	c.gather(c.xc, c.xs, c.k, l)
+	c.gather(c.bc, c.bs, c.k, l)
 	c.x, c.b = c.xc, c.bc
 	c.scale, c.normB, c.tolerance = st.scale, st.normB, st.tolerance
 	c.res, c.history = st.res, st.history
@@ -300,7 +303,7 @@ func (c *BlockCG) finishColumn(l int) {
 	c.res.InPrecond += frame.res.InPrecond
 	c.res.MinRitz, c.res.MaxRitz = st.t.extremes()
 	c.results[l], st.err = c.finish(st.end, c.rc)
-	kernel.Scatter(c.xs, c.xc, c.k, l)
+	c.scatter(c.xs, c.xc, c.k, l)
 	c.run = frame
 }
 
@@ -336,7 +339,7 @@ func (c *BlockCG) close(f failure) ([]Result, error) {
 	// Keep nothing of the caller's.
 	c.ctx, c.a, c.m, c.x, c.b, c.set = nil, nil, nil, nil, nil, nil
 	c.scope.Context = nil
-	c.xs, c.bs, c.ab, c.mb, c.d, c.caller = nil, nil, nil, nil, nil, nil
+	c.xs, c.bs, c.ab, c.mb, c.rows, c.d, c.caller = nil, nil, nil, nil, nil, nil, nil
 	if f.failed() && c.k == 0 {
 		return nil, &BlockError{Errs: []error{&Error{Status: f.status, Method: c.String(), Residual: -1, Tolerance: -1, Cause: f.cause}}}
 	}

@@ -17,12 +17,13 @@ import (
 // shares what it reads of A:
 //
 //	                          no M      diagonal M        general M
-//	Q = A·P                   2         2                 2
-//	PᵀQ, PᵀP, QᵀQ             2 p q     2                 2
+//	Q = A·P, PᵀQ, PᵀP, QᵀQ    2 p q     2                 2
 //	R −= α·Q, RᵀR, RᵀZ        3 r r q   3 (+d/w)          3, then Z = M·R: 2, RᵀZ: 2
 //	X += α·P, P = Z + β·P     5         5 (+d/w)          5
-//	                          12        12 + 2/w          16
+//	                          10        10 + 2/w          14
 //
+// and 2 more where the operator does not give rows of block products
+// ([hvp.BlockRanger]), so that the inner products are a sweep of their own.
 // While columns have left the panel, X costs as much as all columns did.
 func (c *BlockCG) iterations() {
 	if f := c.firstDirections(); f.failed() {
@@ -34,7 +35,7 @@ func (c *BlockCG) iterations() {
 			c.fail(f)
 			return
 		}
-		if f := c.apply(c.q, c.p); f.failed() {
+		if f := c.product(); f.failed() {
 			c.fail(f)
 			return
 		}
@@ -63,10 +64,24 @@ func (c *BlockCG) iterations() {
 
 func (c *BlockCG) runBlocks(t parallel.Task) { c.team.Run(c.blocks, t) }
 
-// apply sets dst = A·src for panels of w columns.
-func (c *BlockCG) apply(dst, src []float64) failure {
-	return c.applyPanel(c.a, c.ab, OperatorFailed, &c.res.InProducts, dst, src, c.w)
+// product sets Q = A·P and its inner products, in one sweep if the operator gives
+// rows.
+func (c *BlockCG) product() failure {
+	if !c.fused() {
+		if f := c.applyPanel(c.a, c.ab, OperatorFailed, &c.res.InProducts, c.q, c.p, c.w); f.failed() {
+			return f
+		}
+		c.runBlocks((*blockProduct)(c))
+		return ok
+	}
+	begin := time.Now()
+	c.runBlocks((*blockProduct)(c))
+	c.res.InProducts += time.Since(begin)
+	return ok
 }
+
+// fused reports whether the operator gives row ranges as short as the blocks.
+func (c *BlockCG) fused() bool { return c.rows != nil && c.rows.RowGrain() <= c.rowsPerBlock }
 
 // precondition sets z = M·r.
 func (c *BlockCG) precondition() failure {
@@ -100,11 +115,11 @@ func (c *BlockCG) applyPanel(a hvp.Operator, block hvp.Blocker, s Status, spent 
 		if err := c.ctx.Err(); err != nil {
 			return failure{Canceled, err}
 		}
-		kernel.Gather(c.xc, src, w, l)
+		c.gather(c.xc, src, w, l)
 		if err := a.Apply(c.ctx, c.rc, c.xc); err != nil {
 			return c.callback(s, err)
 		}
-		kernel.Scatter(dst, c.rc, w, l)
+		c.scatter(dst, c.rc, w, l)
 	}
 	return ok
 }
@@ -142,7 +157,6 @@ func (c *BlockCG) firstDirections() failure {
 // curvatures sets the step lengths and ends the columns without positive
 // curvature.
 func (c *BlockCG) curvatures() {
-	c.runBlocks((*blockProduct)(c))
 	const roundoff = 8 * 0x1p-52
 	for l := range c.w {
 		st := c.at(l)
@@ -158,7 +172,7 @@ func (c *BlockCG) curvatures() {
 		case pq <= roundoff*normP*normQ:
 			st.res.Curvature = pq / normP / normP
 			st.direction = parallel.Grow(st.direction, c.n)
-			kernel.Gather(st.direction, c.p, c.w, l)
+			c.gather(st.direction, c.p, c.w, l)
 			kernel.ScaleTo(st.direction, 1/normP, st.direction)
 			st.res.Direction = st.direction
 			st.end = failure{NegativeCurvature, fmt.Errorf("pᵀAp/pᵀp = %.3g", st.res.Curvature)}
@@ -172,10 +186,10 @@ func (c *BlockCG) curvatures() {
 // nullDirection is that of [CG] for column l.
 func (c *BlockCG) nullDirection(l int, normP float64) failure {
 	st := c.at(l)
-	kernel.Gather(c.xc, c.xs, c.k, c.cols[l])
+	c.gather(c.xc, c.xs, c.k, c.cols[l])
 	size := st.normA*parallel.Norm(c.team, c.xc) + st.normB
-	kernel.Gather(c.xc, c.r, c.w, l)
-	kernel.Gather(c.rc, c.p, c.w, l)
+	c.gather(c.xc, c.r, c.w, l)
+	c.gather(c.rc, c.p, c.w, l)
 	if math.Abs(parallel.Dot(c.team, c.xc, c.rc))/normP > 1e3*0x1p-52*size {
 		return failure{Inconsistent, errNullDirection}
 	}
@@ -241,11 +255,11 @@ func (c *BlockCG) definite(l int, rz, norm float64) failure {
 	if math.IsNaN(rz) || math.IsInf(rz, 0) {
 		return c.nonFinite("an application of the preconditioner")
 	}
-	kernel.Gather(c.rc, c.r, c.w, l)
+	c.gather(c.rc, c.r, c.w, l)
 	if c.d != nil {
 		kernel.MulTo(c.rc, c.d, c.rc)
 	} else {
-		kernel.Gather(c.rc, c.z, c.w, l)
+		c.gather(c.rc, c.z, c.w, l)
 	}
 	normZ := parallel.Norm(c.team, c.rc)
 	if math.Abs(rz) <= 0x1p-52*norm*normZ && normZ > 0 && norm <= 1e-10*c.at(l).normB {
@@ -258,12 +272,15 @@ func (c *BlockCG) definite(l int, rz, norm float64) failure {
 // farthest from its tolerance.
 func (c *BlockCG) count() failure {
 	c.res.Iterations++
-	vectors := 12.0
+	vectors := 10.0
 	switch {
 	case c.d != nil:
 		vectors += 2 / float64(c.w)
 	case c.m != nil:
-		vectors = 16
+		vectors = 14
+	}
+	if !c.fused() {
+		vectors += 2
 	}
 	worst := 0
 	for l := range c.w {
@@ -298,8 +315,8 @@ func (c *BlockCG) verify() failure {
 		g := len(group)
 		c.in, c.out = c.q[:c.n*g], c.q[c.n*g:2*c.n*g]
 		for m, l := range group {
-			kernel.Gather(c.xc, c.xs, c.k, c.cols[l])
-			kernel.Scatter(c.in, c.xc, g, m)
+			c.gather(c.xc, c.xs, c.k, c.cols[l])
+			c.scatter(c.in, c.xc, g, m)
 		}
 		if f := c.applyPanel(c.a, c.ab, OperatorFailed, &c.res.InProducts, c.out, c.in, g); f.failed() {
 			return f
@@ -321,8 +338,8 @@ func (c *BlockCG) verifyColumn(m, g, l int) failure {
 	st.done = false
 	st.res.Products++
 	st.res.Bytes += 8 * 5 * int64(c.n)
-	kernel.Gather(c.bc, c.bs, c.k, c.cols[l])
-	kernel.Gather(c.rc, c.out, g, m)
+	c.gather(c.bc, c.bs, c.k, c.cols[l])
+	c.gather(c.rc, c.out, g, m)
 	rr := parallel.SubScaled(c.team, c.rc, st.scale, c.bc, c.rc)
 	truth := c.run.norm(rr, c.rc)
 	switch {
@@ -342,11 +359,11 @@ func (c *BlockCG) verifyColumn(m, g, l int) failure {
 	st.truth, st.norm = truth, truth
 	st.res.Restarts++
 	st.t.restart()
-	kernel.Scatter(c.r, c.rc, c.w, l)
+	c.scatter(c.r, c.rc, c.w, l)
 	switch {
 	case c.m == nil:
 		st.rz = truth * truth
-		kernel.Scatter(c.p, c.rc, c.w, l)
+		c.scatter(c.p, c.rc, c.w, l)
 		return ok
 	case c.d != nil:
 		parallel.MulTo(c.team, c.xc, c.d, c.rc)
@@ -355,10 +372,10 @@ func (c *BlockCG) verifyColumn(m, g, l int) failure {
 		if err := c.m.Apply(c.ctx, c.xc, c.rc); err != nil {
 			return c.callback(PreconditionerFailed, err)
 		}
-		kernel.Scatter(c.z, c.xc, c.w, l)
+		c.scatter(c.z, c.xc, c.w, l)
 	}
 	st.rz = parallel.Dot(c.team, c.xc, c.rc)
-	kernel.Scatter(c.p, c.xc, c.w, l)
+	c.scatter(c.p, c.xc, c.w, l)
 	st.end = c.definite(l, st.rz, truth)
 	return ok
 }
@@ -372,11 +389,19 @@ func (c *BlockCG) bounds(b int) (lo, hi, from, to int) {
 	return lo, hi, lo * c.w, hi * c.w
 }
 
-// blockProduct: pᵀq, pᵀp, qᵀq of each column.
+// blockProduct: q = A·p, if A gives rows, and pᵀq, pᵀp, qᵀq of each column.
 type blockProduct BlockCG
 
 func (c *blockProduct) Chunk(b int) {
-	_, _, from, to := (*BlockCG)(c).bounds(b)
+	lo, hi, from, to := (*BlockCG)(c).bounds(b)
+	if (*BlockCG)(c).fused() {
+		n := c.n * c.w
+		if c.w == 1 {
+			c.rows.ApplyRows(c.q[:n], c.p[:n], lo, hi)
+		} else {
+			c.rows.ApplyBlockRows(c.q[:n], c.p[:n], c.w, lo, hi)
+		}
+	}
 	kernel.PanelDots3(c.p[from:to], c.q[from:to], c.w, c.part0[b:], c.part1[b:], c.part2[b:], c.blocks)
 }
 
@@ -414,4 +439,33 @@ func (c *blockDirection) Chunk(b int) {
 	default:
 		kernel.PanelStepDirection(x, c.k, c.cols, p, c.alpha, c.r[from:to], c.beta, c.w)
 	}
+}
+
+// A blockMove copies column l of k between a panel and a vector, in parallel: either way
+// the whole panel comes from memory.
+type blockMove struct {
+	v, x    []float64
+	k, l    int
+	scatter bool
+}
+
+func (m *blockMove) Chunk(b int) {
+	lo, hi := parallel.Block(b, len(m.v))
+	if m.scatter {
+		kernel.Scatter(m.x[lo*m.k:], m.v[lo:hi], m.k, m.l)
+	} else {
+		kernel.Gather(m.v[lo:hi], m.x[lo*m.k:], m.k, m.l)
+	}
+}
+
+// gather sets v to column l of the panel x of k columns.
+func (c *BlockCG) gather(v, x []float64, k, l int) { c.moveColumn(blockMove{v, x, k, l, false}) }
+
+// scatter sets column l of the panel x of k columns to v.
+func (c *BlockCG) scatter(x, v []float64, k, l int) { c.moveColumn(blockMove{v, x, k, l, true}) }
+
+func (c *BlockCG) moveColumn(m blockMove) {
+	c.move = m
+	c.team.Run(parallel.Blocks(len(m.v)), &c.move)
+	c.move = blockMove{}
 }

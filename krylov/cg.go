@@ -52,6 +52,7 @@ type CG struct {
 	cut
 	r, p, q, z, old []float64
 	d               []float64 // diagonal of a diagonal preconditioner
+	level           bool      // all of d is one number
 
 	// Partial sums by block; what they hold depends on the sweep.
 	part0, part1 []float64
@@ -99,13 +100,13 @@ func (c *CG) prepare() failure {
 	c.cutRows(c.a, n)
 	c.exposed = true
 
-	c.d = nil
+	c.d, c.level = nil, false
 	if c.m == nil {
 		return ok
 	}
 	if dm, is := c.m.(hvp.DiagonalMatrix); is && !c.Flexible {
 		c.d = dm.DiagonalValues()
-		least := math.Inf(1)
+		least, most := math.Inf(1), 0.0
 		for i, v := range c.d {
 			if !(v > 0) || math.IsInf(v, 0) {
 				if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -113,9 +114,10 @@ func (c *CG) prepare() failure {
 				}
 				return failure{IndefinitePreconditioner, fmt.Errorf("entry %d of the diagonal preconditioner is %v", i, v)}
 			}
-			least = min(least, v)
+			least, most = min(least, v), max(most, v)
 		}
 		c.mu *= least
+		c.level = least == most
 		return ok
 	}
 	c.mu = 0 // the floor is one of A, not of M·A
@@ -170,6 +172,8 @@ func (c *CG) solve() failure {
 //	r −= α·q, rᵀr, rᵀz    3 r r q   4 (+d)       3, then z = M·r: 2, rᵀz: 2
 //	x += α·p, p = z + β·p 5 x x p p r   6 (+d)   5
 //	                      10        12           14
+//
+// A diagonal M that is a multiple of the identity is not read: 10.
 func (c *CG) iterations(norm float64) failure {
 	rz, f := c.firstDirection(norm)
 	if f.failed() {
@@ -177,6 +181,7 @@ func (c *CG) iterations(norm float64) failure {
 	}
 	traffic := int64(8*10) * int64(c.n)
 	switch {
+	case c.level:
 	case c.d != nil:
 		traffic = int64(8*12) * int64(c.n)
 	case c.m != nil:

@@ -8,6 +8,15 @@ import (
 // The sweeps of CG, each a parallel.Task on the workspace itself. A chunk is one
 // or more blocks: as many as the operator wants rows at a time.
 
+// diagonal returns d[lo:hi], or what has the same numbers in it: where all of d is
+// one number, as for a grid, the chunks share the first, which stays in cache.
+func (c *CG) diagonal(lo, hi int) []float64 {
+	if c.level {
+		return c.d[:hi-lo]
+	}
+	return c.d[lo:hi]
+}
+
 // cgProduct: q = A·p, if A gives row ranges, and pᵀq.
 type cgProduct CG
 
@@ -32,7 +41,7 @@ func (c *cgResidual) Chunk(k int) {
 		if c.d == nil {
 			c.part0[b] = kernel.SubAxpyNorm(c.r[lo:hi], c.alpha, c.q[lo:hi])
 		} else {
-			c.part0[b], c.part1[b] = kernel.SubAxpyNormDiag(c.r[lo:hi], c.alpha, c.q[lo:hi], c.d[lo:hi])
+			c.part0[b], c.part1[b] = kernel.SubAxpyNormDiag(c.r[lo:hi], c.alpha, c.q[lo:hi], (*CG)(c).diagonal(lo, hi))
 		}
 	}
 }
@@ -45,7 +54,7 @@ func (c *cgDirection) Chunk(k int) {
 	x, p := c.x[lo:hi], c.p[lo:hi]
 	switch {
 	case c.d != nil:
-		kernel.StepDirectionDiag(x, p, c.alpha, c.r[lo:hi], c.d[lo:hi], c.beta)
+		kernel.StepDirectionDiag(x, p, c.alpha, c.r[lo:hi], (*CG)(c).diagonal(lo, hi), c.beta)
 	case c.m != nil:
 		kernel.StepDirection(x, p, c.alpha, c.z[lo:hi], c.beta)
 	default:

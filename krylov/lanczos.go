@@ -72,47 +72,76 @@ func (t *tridiagonal) extremes() (least, largest float64) {
 	if math.IsNaN(lo) || math.IsNaN(hi) || math.IsInf(lo, 0) || math.IsInf(hi, 0) {
 		return t.minRitz, t.maxRitz
 	}
-	least = t.bisect(lo, hi, 1)
-	largest = t.bisect(lo, hi, n)
+	least, largest = t.bisect(lo, hi)
 	if t.earlier {
 		least, largest = min(least, t.minRitz), max(largest, t.maxRitz)
 	}
 	return least, largest
 }
 
-// bisect returns the k-th smallest eigenvalue, k from 1, given bounds of all.
-func (t *tridiagonal) bisect(lo, hi float64, k int) float64 {
+// bisect returns the smallest and the largest eigenvalue, given bounds of all. The
+// two searches go side by side: a Sturm sequence is a chain of divisions, each
+// waiting for the one before, and two chains take the time of one.
+func (t *tridiagonal) bisect(lo, hi float64) (least, largest float64) {
 	size := max(math.Abs(lo), math.Abs(hi))
+	a, b := bracket{lo, hi}, bracket{lo, hi}
 	for range 120 {
-		mid := lo + (hi-lo)/2
-		if hi-lo <= 0x1p-50*max(math.Abs(mid), 0x1p-60*size) || mid <= lo || mid >= hi {
+		u, searchA := a.middle(size)
+		v, searchB := b.middle(size)
+		if !searchA && !searchB {
 			break
 		}
-		if t.below(mid, size) >= k {
-			hi = mid
-		} else {
-			lo = mid
+		below, above := t.sides(u, v, size)
+		if searchA {
+			a.cut(u, below)
+		}
+		if searchB {
+			b.cut(v, !above)
 		}
 	}
-	return lo + (hi-lo)/2
+	return a.lo + (a.hi-a.lo)/2, b.lo + (b.hi-b.lo)/2
 }
 
-// below counts the eigenvalues less than v.
-func (t *tridiagonal) below(v, size float64) (count int) {
-	pivot := 1.0
+// A bracket is an interval that holds the eigenvalue searched for.
+type bracket struct{ lo, hi float64 }
+
+// middle returns the middle, and whether the search is to go on there.
+func (b *bracket) middle(size float64) (mid float64, search bool) {
+	mid = b.lo + (b.hi-b.lo)/2
+	return mid, b.hi-b.lo > 0x1p-50*max(math.Abs(mid), 0x1p-60*size) && mid > b.lo && mid < b.hi
+}
+
+// cut keeps the half below mid, or that above.
+func (b *bracket) cut(mid float64, below bool) {
+	if below {
+		b.hi = mid
+	} else {
+		b.lo = mid
+	}
+}
+
+// sides reports whether there is an eigenvalue less than u, and whether there is
+// one that is not less than v: a pivot of either sign.
+func (t *tridiagonal) sides(u, v, size float64) (below, above bool) {
+	p, q := 1.0, 1.0
 	for i, d := range t.diag {
 		e := 0.0
 		if i > 0 {
 			e = t.off[i-1]
 		}
 		// e²/pivot in an order that neither overflows nor underflows early.
-		pivot = (d - v) - e*(e/pivot)
-		if pivot == 0 {
-			pivot = -0x1p-100 * size
+		p, q = (d-u)-e*(e/p), (d-v)-e*(e/q)
+		if p == 0 {
+			p = -0x1p-100 * size
 		}
-		if pivot < 0 {
-			count++
+		if q == 0 {
+			q = -0x1p-100 * size
+		}
+		below = below || p < 0
+		above = above || !(q < 0)
+		if below && above {
+			break
 		}
 	}
-	return count
+	return below, above
 }

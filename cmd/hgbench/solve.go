@@ -32,7 +32,8 @@ solved, or with -keep; -json and -history always.
 
 GB/s is memory traffic by a model over the time of the solve. It counts the vectors
 that the method reads and writes, those of products and preconditioner too, and per
-product 12 bytes for each stored entry of A and 8 for each row. With -operator
+product 12 bytes for each stored entry of A and 8 for each row, less what a pattern
+in A, such as that of a grid, makes it unnecessary to read. With -operator
 matrix-free nothing is stored: a product moves its two vectors, 16 bytes per row,
 and no more. The data of a preconditioner that is not diagonal are not counted.
 
@@ -195,8 +196,9 @@ func runSolve(ctx context.Context, stdout, stderr io.Writer, args []string) erro
 type solveJob struct {
 	title   string // of the matrix, for progress
 	a       hvp.Operator
-	nnz     int    // of the matrix, also where it is not stored
-	source  string // what is known about its structure, and from where
+	matrix  *hvp.CSR // what is stored of a; nil if it is matrix-free
+	nnz     int      // of the matrix, also where it is not stored
+	source  string   // what is known about its structure, and from where
 	b, x    []float64
 	precond hvp.Operator // nil: none
 	history []float64

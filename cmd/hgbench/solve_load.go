@@ -68,7 +68,7 @@ func (j *solveJob) loadMatrix(ctx context.Context, o *solveOptions, prog *progre
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.matrix, err)
 	}
-	j.a, j.nnz = a, a.NNZ()
+	j.a, j.nnz, j.matrix = a, a.NNZ(), a
 	switch {
 	case o.spd:
 		if _, err := a.Promise(hvp.SPD); err != nil {
@@ -106,9 +106,10 @@ func (j *solveJob) loadStencil(o *solveOptions, prog *progress) error {
 	j.a, j.nnz, j.source = a, a.NNZ(), "by construction"
 	if o.operator == assembled {
 		prog.phase("%s: assembling", j.title)
-		if j.a, err = a.Assemble(); err != nil {
+		if j.matrix, err = a.Assemble(); err != nil {
 			return fmt.Errorf("-stencil %s: %w", o.stencil, err)
 		}
+		j.a = j.matrix
 	}
 	if o.spd && !a.Structure().Has(hvp.SPD) {
 		j.a, j.source = hvp.WithStructure(j.a, hvp.SPD), "by -spd"

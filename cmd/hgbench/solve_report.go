@@ -62,6 +62,7 @@ type solveReport struct {
 	// model of the help text, and GBPerS their ratio.
 	Seconds float64     `json:"seconds"`
 	Phases  solvePhases `json:"seconds_by_phase"`
+	matrix  *hvp.CSR    // nil if the operator is matrix-free
 	Bytes   int64       `json:"bytes"`
 	GBPerS  number      `json:"gb_per_s"`
 	Workers int         `json:"workers"`
@@ -93,7 +94,7 @@ func newSolveReport(o *solveOptions, j *solveJob) *solveReport {
 	r := &solveReport{
 		Matrix: o.matrix, Rows: rows, Cols: cols, N: len(j.x), NNZ: j.nnz, Operator: o.operator, Shift: o.shift, Trans: o.trans,
 		Structure: hvp.StructureOf(j.a).String(), StructureSource: j.source, RHS: o.rhs,
-		Precond: o.precond, Workers: workersOf(o.workers), Go: runtime.Version(), Version: version(),
+		Precond: o.precond, Workers: workersOf(o.workers), Go: runtime.Version(), Version: version(), matrix: j.matrix,
 	}
 	if o.stencil != "" {
 		r.Matrix = j.title
@@ -134,12 +135,14 @@ func (r *solveReport) set(res *krylov.Result, s *krylov.Settings, j *solveJob, e
 	r.Phases.Products, r.Phases.Precond = res.InProducts.Seconds(), res.InPrecond.Seconds()
 	r.Phases.Rest = max(0, r.Seconds-r.Phases.Products-r.Phases.Precond)
 	r.Bytes = res.Bytes
-	if r.Operator == assembled {
-		rows := r.Rows
+	if r.matrix != nil {
+		a := r.matrix
 		if s.Trans {
-			rows = r.Cols
+			if t, err := hvp.Transpose(a); err == nil { // which the solve has made
+				a = t.(*hvp.CSR)
+			}
 		}
-		r.Bytes += int64(res.Products) * (12*int64(r.NNZ) + 8*int64(rows))
+		r.Bytes += int64(res.Products) * a.ProductBytes()
 	}
 	r.GBPerS = number(float64(r.Bytes) / 1e9 / r.Seconds)
 }

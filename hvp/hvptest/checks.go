@@ -475,6 +475,9 @@ func (c *checker) blocks(f *Finding) error {
 				return fmt.Errorf("k = %d, another dst and %d workers: %w", k, workers, err)
 			}
 		}
+		if err := c.blockRows(f, got, x, k); err != nil {
+			return err
+		}
 		for l := range k {
 			xl := c.vector(c.cols, l)
 			want, err := c.mul(xl)
@@ -486,6 +489,35 @@ func (c *checker) blocks(f *Finding) error {
 					continue
 				}
 				f.Saw(math.Abs(got[i*k+l]-v), c.normA*norm(xl), "k = %d: row %d of column %d is %.17g, Apply has %.17g", k, i, l, got[i*k+l], v)
+			}
+		}
+	}
+	return nil
+}
+
+// blockRows compares row ranges of a block product with the whole, if there are
+// such.
+func (c *checker) blockRows(f *Finding, want, x []float64, k int) error {
+	r, ok := hvp.BlockRows(c.a)
+	if !ok {
+		return nil
+	}
+	const mark = -12345.5
+	b := cuts(c.rows)
+	for i := range b {
+		for _, j := range []int{i, min(i+1, len(b)-1), len(b) - 1} {
+			lo, hi := b[i], b[j]
+			dst := filled(c.rows*k, mark)
+			r.ApplyBlockRows(dst, x, k, lo, hi)
+			for e, v := range dst {
+				switch {
+				case e >= lo*k && e < hi*k:
+					if v != want[e] {
+						f.Saw(math.Abs(v-want[e]), c.normA*norm(x), "k = %d: row %d of range [%d,%d) is %.17g, ApplyBlock has %.17g", k, e/k, lo, hi, v, want[e])
+					}
+				case v != mark:
+					return fmt.Errorf("k = %d: range [%d,%d) wrote to row %d", k, lo, hi, e/k)
+				}
 			}
 		}
 	}

@@ -55,7 +55,7 @@ const (
 	AnyWorkers   Property = "any workers"   // the same bits for 1, 2, 3 and 7 workers
 	Concurrent   Property = "concurrent"    // the same bits from several goroutines at once
 	RowRanges    Property = "row ranges"    // ApplyRows agrees with Apply and keeps to its rows
-	Blocks       Property = "blocks"        // ApplyBlock agrees with Apply, column by column
+	Blocks       Property = "blocks"        // ApplyBlock agrees with Apply, column by column, and ApplyBlockRows with it
 	Diagonals    Property = "diagonal"      // Diag agrees with eᵢᵀAeᵢ
 	WrongLengths Property = "wrong lengths" // are errors: no panic, no silence
 )

@@ -10,24 +10,28 @@ package kernel
 // to A·x for the row-major panel x. Each row of the matrix comes from memory
 // once for all k.
 func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
+	done := csrRowsBlockStrips(dst, x, k, rowPtr, col, val, lo, hi)
+	if done == k {
+		return
+	}
 	for i := lo; i < hi; i++ {
 		p, q := rowPtr[i], rowPtr[i+1]
 		cs, vs := col[p:q], val[p:q]
 		vs = vs[:len(cs)]
 		out := dst[i*k : i*k+k]
-		l := 0
+		l := done
 		for ; l+8 <= k; l += 8 {
 			var s0, s1, s2, s3, s4, s5, s6, s7 float64
 			for j, c := range cs {
 				v, u := vs[j], (*[8]float64)(x[int(c)*k+l:])
-				s0 += v * u[0]
-				s1 += v * u[1]
-				s2 += v * u[2]
-				s3 += v * u[3]
-				s4 += v * u[4]
-				s5 += v * u[5]
-				s6 += v * u[6]
-				s7 += v * u[7]
+				s0 += float64(v * u[0])
+				s1 += float64(v * u[1])
+				s2 += float64(v * u[2])
+				s3 += float64(v * u[3])
+				s4 += float64(v * u[4])
+				s5 += float64(v * u[5])
+				s6 += float64(v * u[6])
+				s7 += float64(v * u[7])
 			}
 			*(*[8]float64)(out[l:]) = [8]float64{s0, s1, s2, s3, s4, s5, s6, s7}
 		}
@@ -35,10 +39,10 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 			var s0, s1, s2, s3 float64
 			for j, c := range cs {
 				v, u := vs[j], (*[4]float64)(x[int(c)*k+l:])
-				s0 += v * u[0]
-				s1 += v * u[1]
-				s2 += v * u[2]
-				s3 += v * u[3]
+				s0 += float64(v * u[0])
+				s1 += float64(v * u[1])
+				s2 += float64(v * u[2])
+				s3 += float64(v * u[3])
 			}
 			*(*[4]float64)(out[l:]) = [4]float64{s0, s1, s2, s3}
 			l += 4
@@ -47,8 +51,8 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 			var s0, s1 float64
 			for j, c := range cs {
 				v, u := vs[j], (*[2]float64)(x[int(c)*k+l:])
-				s0 += v * u[0]
-				s1 += v * u[1]
+				s0 += float64(v * u[0])
+				s1 += float64(v * u[1])
 			}
 			*(*[2]float64)(out[l:]) = [2]float64{s0, s1}
 			l += 2
@@ -56,7 +60,7 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 		if l < k {
 			s := 0.0
 			for j, c := range cs {
-				s += vs[j] * x[int(c)*k+l]
+				s += float64(vs[j] * x[int(c)*k+l])
 			}
 			out[l] = s
 		}
@@ -67,23 +71,23 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 // columns.
 func PanelDots3(p, q []float64, w int, pq, pp, qq []float64, stride int) {
 	q = q[:len(p)]
-	l := 0
+	l := panelDots3Strips(p, q, w, pq, pp, qq, stride)
 	for ; l+4 <= w; l += 4 {
 		var a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3 float64
 		for i := l; i+4 <= len(p); i += w {
 			u, v := (*[4]float64)(p[i:]), (*[4]float64)(q[i:])
-			a0 += u[0] * v[0]
-			b0 += u[0] * u[0]
-			c0 += v[0] * v[0]
-			a1 += u[1] * v[1]
-			b1 += u[1] * u[1]
-			c1 += v[1] * v[1]
-			a2 += u[2] * v[2]
-			b2 += u[2] * u[2]
-			c2 += v[2] * v[2]
-			a3 += u[3] * v[3]
-			b3 += u[3] * u[3]
-			c3 += v[3] * v[3]
+			a0 += float64(u[0] * v[0])
+			b0 += float64(u[0] * u[0])
+			c0 += float64(v[0] * v[0])
+			a1 += float64(u[1] * v[1])
+			b1 += float64(u[1] * u[1])
+			c1 += float64(v[1] * v[1])
+			a2 += float64(u[2] * v[2])
+			b2 += float64(u[2] * u[2])
+			c2 += float64(v[2] * v[2])
+			a3 += float64(u[3] * v[3])
+			b3 += float64(u[3] * u[3])
+			c3 += float64(v[3] * v[3])
 		}
 		put4(pq[l*stride:], stride, a0, a1, a2, a3)
 		put4(pp[l*stride:], stride, b0, b1, b2, b3)
@@ -93,12 +97,12 @@ func PanelDots3(p, q []float64, w int, pq, pp, qq []float64, stride int) {
 		var a0, a1, b0, b1, c0, c1 float64
 		for i := l; i+2 <= len(p); i += w {
 			u, v := (*[2]float64)(p[i:]), (*[2]float64)(q[i:])
-			a0 += u[0] * v[0]
-			b0 += u[0] * u[0]
-			c0 += v[0] * v[0]
-			a1 += u[1] * v[1]
-			b1 += u[1] * u[1]
-			c1 += v[1] * v[1]
+			a0 += float64(u[0] * v[0])
+			b0 += float64(u[0] * u[0])
+			c0 += float64(v[0] * v[0])
+			a1 += float64(u[1] * v[1])
+			b1 += float64(u[1] * u[1])
+			c1 += float64(v[1] * v[1])
 		}
 		pq[l*stride], pq[(l+1)*stride] = a0, a1
 		pp[l*stride], pp[(l+1)*stride] = b0, b1
@@ -109,9 +113,9 @@ func PanelDots3(p, q []float64, w int, pq, pp, qq []float64, stride int) {
 		var a, b, c float64
 		for i := l; i < len(p); i += w {
 			u, v := p[i], q[i]
-			a += u * v
-			b += u * u
-			c += v * v
+			a += float64(u * v)
+			b += float64(u * u)
+			c += float64(v * v)
 		}
 		pq[l*stride], pp[l*stride], qq[l*stride] = a, b, c
 	}
@@ -124,22 +128,22 @@ func put4(s []float64, stride int, v0, v1, v2, v3 float64) {
 // PanelDot sets rz to the sum of r∘z of each of the w columns.
 func PanelDot(r, z []float64, w int, rz []float64, stride int) {
 	z = z[:len(r)]
-	l := 0
+	l := panelDotStrips(r, z, w, rz, stride)
 	for ; l+4 <= w; l += 4 {
 		var s0, s1, s2, s3 float64
 		for i := l; i+4 <= len(r); i += w {
 			u, v := (*[4]float64)(r[i:]), (*[4]float64)(z[i:])
-			s0 += u[0] * v[0]
-			s1 += u[1] * v[1]
-			s2 += u[2] * v[2]
-			s3 += u[3] * v[3]
+			s0 += float64(u[0] * v[0])
+			s1 += float64(u[1] * v[1])
+			s2 += float64(u[2] * v[2])
+			s3 += float64(u[3] * v[3])
 		}
 		put4(rz[l*stride:], stride, s0, s1, s2, s3)
 	}
 	for ; l < w; l++ {
 		s := 0.0
 		for i := l; i < len(r); i += w {
-			s += r[i] * z[i]
+			s += float64(r[i] * z[i])
 		}
 		rz[l*stride] = s
 	}
@@ -149,20 +153,20 @@ func PanelDot(r, z []float64, w int, rz []float64, stride int) {
 // of squares of the columns.
 func PanelSubAxpyNorm(r, a, q []float64, w int, rr []float64, stride int) {
 	q = q[:len(r)]
-	l := 0
+	l := panelSubStrips(r, a, q, w, rr, stride)
 	for ; l+4 <= w; l += 4 {
 		a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
 		var s0, s1, s2, s3 float64
 		for i := l; i+4 <= len(r); i += w {
 			u, v := (*[4]float64)(r[i:]), (*[4]float64)(q[i:])
-			u[0] -= a0 * v[0]
-			u[1] -= a1 * v[1]
-			u[2] -= a2 * v[2]
-			u[3] -= a3 * v[3]
-			s0 += u[0] * u[0]
-			s1 += u[1] * u[1]
-			s2 += u[2] * u[2]
-			s3 += u[3] * u[3]
+			u[0] -= float64(a0 * v[0])
+			u[1] -= float64(a1 * v[1])
+			u[2] -= float64(a2 * v[2])
+			u[3] -= float64(a3 * v[3])
+			s0 += float64(u[0] * u[0])
+			s1 += float64(u[1] * u[1])
+			s2 += float64(u[2] * u[2])
+			s3 += float64(u[3] * u[3])
 		}
 		put4(rr[l*stride:], stride, s0, s1, s2, s3)
 	}
@@ -171,10 +175,10 @@ func PanelSubAxpyNorm(r, a, q []float64, w int, rr []float64, stride int) {
 		var s0, s1 float64
 		for i := l; i+2 <= len(r); i += w {
 			u, v := (*[2]float64)(r[i:]), (*[2]float64)(q[i:])
-			u[0] -= a0 * v[0]
-			u[1] -= a1 * v[1]
-			s0 += u[0] * u[0]
-			s1 += u[1] * u[1]
+			u[0] -= float64(a0 * v[0])
+			u[1] -= float64(a1 * v[1])
+			s0 += float64(u[0] * u[0])
+			s1 += float64(u[1] * u[1])
 		}
 		rr[l*stride], rr[(l+1)*stride] = s0, s1
 		l += 2
@@ -182,9 +186,9 @@ func PanelSubAxpyNorm(r, a, q []float64, w int, rr []float64, stride int) {
 	if l < w {
 		al, s := a[l], 0.0
 		for i := l; i < len(r); i += w {
-			v := r[i] - al*q[i]
+			v := r[i] - float64(al*q[i])
 			r[i] = v
-			s += v * v
+			s += float64(v * v)
 		}
 		rr[l*stride] = s
 	}
@@ -194,25 +198,25 @@ func PanelSubAxpyNorm(r, a, q []float64, w int, rr []float64, stride int) {
 // D·r∘r, where D = diag(d) and row i of the panel goes with d[i].
 func PanelSubAxpyNormDiag(r, a, q, d []float64, w int, rr, rdr []float64, stride int) {
 	q = q[:len(r)]
-	l := 0
+	l := panelSubDiagStrips(r, a, q, d, w, rr, rdr, stride)
 	for ; l+4 <= w; l += 4 {
 		a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
 		var s0, s1, s2, s3, t0, t1, t2, t3 float64
 		i := l
 		for _, di := range d {
 			u, v := (*[4]float64)(r[i:]), (*[4]float64)(q[i:])
-			u[0] -= a0 * v[0]
-			u[1] -= a1 * v[1]
-			u[2] -= a2 * v[2]
-			u[3] -= a3 * v[3]
-			s0 += u[0] * u[0]
-			s1 += u[1] * u[1]
-			s2 += u[2] * u[2]
-			s3 += u[3] * u[3]
-			t0 += u[0] * (di * u[0])
-			t1 += u[1] * (di * u[1])
-			t2 += u[2] * (di * u[2])
-			t3 += u[3] * (di * u[3])
+			u[0] -= float64(a0 * v[0])
+			u[1] -= float64(a1 * v[1])
+			u[2] -= float64(a2 * v[2])
+			u[3] -= float64(a3 * v[3])
+			s0 += float64(u[0] * u[0])
+			s1 += float64(u[1] * u[1])
+			s2 += float64(u[2] * u[2])
+			s3 += float64(u[3] * u[3])
+			t0 += float64(u[0] * (di * u[0]))
+			t1 += float64(u[1] * (di * u[1]))
+			t2 += float64(u[2] * (di * u[2]))
+			t3 += float64(u[3] * (di * u[3]))
 			i += w
 		}
 		put4(rr[l*stride:], stride, s0, s1, s2, s3)
@@ -222,10 +226,10 @@ func PanelSubAxpyNormDiag(r, a, q, d []float64, w int, rr, rdr []float64, stride
 		al, s, t := a[l], 0.0, 0.0
 		i := l
 		for _, di := range d {
-			v := r[i] - al*q[i]
+			v := r[i] - float64(al*q[i])
 			r[i] = v
-			s += v * v
-			t += v * (di * v)
+			s += float64(v * v)
+			t += float64(v * (di * v))
 			i += w
 		}
 		rr[l*stride], rdr[l*stride] = s, t
@@ -237,6 +241,10 @@ func PanelSubAxpyNormDiag(r, a, q, d []float64, w int, rr, rdr []float64, stride
 func PanelStepDirection(x []float64, k int, cols []int, p, a, r, b []float64, w int) {
 	r = r[:len(p)]
 	for l := 0; l < w; {
+		if n := panelStepStrip(x, k, cols, p, a, r, nil, b, w, l); n > 0 {
+			l += n
+			continue
+		}
 		if l+4 <= w && cols[l+3] == cols[l]+3 { // neighbours in x too
 			a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
 			b0, b1, b2, b3 := b[l], b[l+1], b[l+2], b[l+3]
@@ -244,14 +252,14 @@ func PanelStepDirection(x []float64, k int, cols []int, p, a, r, b []float64, w 
 			for i := l; i+4 <= len(p); i += w {
 				u, v, y := (*[4]float64)(p[i:]), (*[4]float64)(r[i:]), (*[4]float64)(x[j:])
 				p0, p1, p2, p3 := u[0], u[1], u[2], u[3]
-				y[0] += a0 * p0
-				y[1] += a1 * p1
-				y[2] += a2 * p2
-				y[3] += a3 * p3
-				u[0] = v[0] + b0*p0
-				u[1] = v[1] + b1*p1
-				u[2] = v[2] + b2*p2
-				u[3] = v[3] + b3*p3
+				y[0] += float64(a0 * p0)
+				y[1] += float64(a1 * p1)
+				y[2] += float64(a2 * p2)
+				y[3] += float64(a3 * p3)
+				u[0] = v[0] + float64(b0*p0)
+				u[1] = v[1] + float64(b1*p1)
+				u[2] = v[2] + float64(b2*p2)
+				u[3] = v[3] + float64(b3*p3)
 				j += k
 			}
 			l += 4
@@ -260,8 +268,8 @@ func PanelStepDirection(x []float64, k int, cols []int, p, a, r, b []float64, w 
 		al, bl, j := a[l], b[l], cols[l]
 		for i := l; i < len(p); i += w {
 			u := p[i]
-			x[j] += al * u
-			p[i] = r[i] + bl*u
+			x[j] += float64(al * u)
+			p[i] = r[i] + float64(bl*u)
 			j += k
 		}
 		l++
@@ -272,6 +280,10 @@ func PanelStepDirection(x []float64, k int, cols []int, p, a, r, b []float64, w 
 func PanelStepDirectionDiag(x []float64, k int, cols []int, p, a, r, d, b []float64, w int) {
 	r = r[:len(p)]
 	for l := 0; l < w; {
+		if n := panelStepStrip(x, k, cols, p, a, r, d, b, w, l); n > 0 {
+			l += n
+			continue
+		}
 		if l+4 <= w && cols[l+3] == cols[l]+3 {
 			a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
 			b0, b1, b2, b3 := b[l], b[l+1], b[l+2], b[l+3]
@@ -279,14 +291,14 @@ func PanelStepDirectionDiag(x []float64, k int, cols []int, p, a, r, d, b []floa
 			for _, di := range d {
 				u, v, y := (*[4]float64)(p[i:]), (*[4]float64)(r[i:]), (*[4]float64)(x[j:])
 				p0, p1, p2, p3 := u[0], u[1], u[2], u[3]
-				y[0] += a0 * p0
-				y[1] += a1 * p1
-				y[2] += a2 * p2
-				y[3] += a3 * p3
-				u[0] = di*v[0] + b0*p0
-				u[1] = di*v[1] + b1*p1
-				u[2] = di*v[2] + b2*p2
-				u[3] = di*v[3] + b3*p3
+				y[0] += float64(a0 * p0)
+				y[1] += float64(a1 * p1)
+				y[2] += float64(a2 * p2)
+				y[3] += float64(a3 * p3)
+				u[0] = float64(di*v[0]) + float64(b0*p0)
+				u[1] = float64(di*v[1]) + float64(b1*p1)
+				u[2] = float64(di*v[2]) + float64(b2*p2)
+				u[3] = float64(di*v[3]) + float64(b3*p3)
 				i += w
 				j += k
 			}
@@ -296,8 +308,8 @@ func PanelStepDirectionDiag(x []float64, k int, cols []int, p, a, r, d, b []floa
 		al, bl, i, j := a[l], b[l], l, cols[l]
 		for _, di := range d {
 			u := p[i]
-			x[j] += al * u
-			p[i] = di*r[i] + bl*u
+			x[j] += float64(al * u)
+			p[i] = float64(di*r[i]) + float64(bl*u)
 			i += w
 			j += k
 		}

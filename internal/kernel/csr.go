@@ -1,9 +1,13 @@
 package kernel
 
+// A Value is a stored entry of a sparse matrix; sums are in float64.
+type Value interface{ float32 | float64 }
+
 // CSRRows sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
 // lo ≤ i < hi. Columns must be valid for x: they are checked where the matrix
-// is built, and once more by the compiler's bounds check.
-func CSRRows(dst, x []float64, rowPtr []int, col []int32, val []float64, lo, hi int) {
+// is built, and once more by the compiler's bounds check. The conversions keep the compiler
+// from fusing: the kernels of [Run] give the same bits.
+func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
 	p := rowPtr[lo]
 	ends := rowPtr[lo+1 : hi+1]
 	out := dst[lo:hi]
@@ -14,20 +18,14 @@ func CSRRows(dst, x []float64, rowPtr []int, col []int32, val []float64, lo, hi 
 		vs = vs[:len(cs)]
 		var s0, s1 float64
 		for len(cs) >= 2 && len(vs) >= 2 {
-			s0 += vs[0] * x[cs[0]]
-			s1 += vs[1] * x[cs[1]]
+			s0 += float64(float64(vs[0]) * x[cs[0]])
+			s1 += float64(float64(vs[1]) * x[cs[1]])
 			cs, vs = cs[2:], vs[2:]
 		}
 		for k, c := range cs {
-			s0 += vs[k] * x[c]
+			s0 += float64(float64(vs[k]) * x[c])
 		}
 		out[i] = s0 + s1
 		p = q
 	}
-}
-
-// CSRRowsWeighted is CSRRows followed by dst[i] *= w[i].
-func CSRRowsWeighted(dst, x []float64, rowPtr []int, col []int32, val, w []float64, lo, hi int) {
-	CSRRows(dst, x, rowPtr, col, val, lo, hi)
-	MulTo(dst[lo:hi], dst[lo:hi], w[lo:hi])
 }

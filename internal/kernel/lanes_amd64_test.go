@@ -85,6 +85,18 @@ func TestAssembly(t *testing.T) {
 				QLPStep(in[0], in[1], in[3], in[2], s[0], s[1], s[2], s[3], s[4], s[5])
 				qlpStepPlain(out[0], out[1], out[3], out[2], s[0], s[1], s[2], s[3], s[4], s[5])
 				check("QLPStep", got, want)
+				got[0] = SubAxpyNorm(in[1], s[0], in[2])
+				want[0] = subAxpyNormPlain(out[1], s[0], out[2])
+				check("SubAxpyNorm", got, want)
+				got[0], got[1] = SubAxpyNormDiag(in[2], s[1], in[0], in[3])
+				want[0], want[1] = subAxpyNormDiagPlain(out[2], s[1], out[0], out[3])
+				check("SubAxpyNormDiag", got, want)
+				StepDirection(in[0], in[1], s[2], in[3], s[3])
+				stepDirectionPlain(out[0], out[1], s[2], out[3], s[3])
+				check("StepDirection", got, want)
+				StepDirectionDiag(in[3], in[0], s[2], in[2], in[1], s[3])
+				stepDirectionDiagPlain(out[3], out[0], s[2], out[2], out[1], s[3])
+				check("StepDirectionDiag", got, want)
 			}
 		}
 	}

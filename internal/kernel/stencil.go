@@ -153,26 +153,29 @@ func dotDifferences(x, u, y, v []float64) float64 {
 	return s0 + s1
 }
 
-func stencil3(dst, x, left, right []float64, diag, off float64) {
+// stencil3Plain is the plain twin of stencil3.
+func stencil3Plain(dst, x, left, right []float64, diag, off float64) {
 	x, left, right = x[:len(dst)], left[:len(dst)], right[:len(dst)]
 	for i := range dst {
-		dst[i] = diag*x[i] + off*(left[i]+right[i])
+		dst[i] = float64(diag*x[i]) + float64(off*(left[i]+right[i]))
 	}
 }
 
-func stencil5(dst, x, left, right, up, down []float64, diag, off float64) {
+// stencil5Plain is the plain twin of stencil5.
+func stencil5Plain(dst, x, left, right, up, down []float64, diag, off float64) {
 	x, left, right = x[:len(dst)], left[:len(dst)], right[:len(dst)]
 	up, down = up[:len(dst)], down[:len(dst)]
 	for i := range dst {
-		dst[i] = diag*x[i] + off*((left[i]+right[i])+(up[i]+down[i]))
+		dst[i] = float64(diag*x[i]) + float64(off*((left[i]+right[i])+(up[i]+down[i])))
 	}
 }
 
-func stencil7(dst, x, left, right, up, down, front, back []float64, diag, off float64) {
+// stencil7Plain is the plain twin of stencil7.
+func stencil7Plain(dst, x, left, right, up, down, front, back []float64, diag, off float64) {
 	x, left, right = x[:len(dst)], left[:len(dst)], right[:len(dst)]
 	up, down = up[:len(dst)], down[:len(dst)]
 	front, back = front[:len(dst)], back[:len(dst)]
 	for i := range dst {
-		dst[i] = diag*x[i] + off*((left[i]+right[i])+(up[i]+down[i])+(front[i]+back[i]))
+		dst[i] = float64(diag*x[i]) + float64(off*((left[i]+right[i])+(up[i]+down[i])+(front[i]+back[i])))
 	}
 }

@@ -1,0 +1,295 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// The updates of conjugate gradients, see step_amd64.go. As in minres_amd64.s,
+// products and sums are rounded one by one in the order of the plain twins.
+
+// func subAxpyNormAVX2(r []float64, a float64, q []float64) (rr float64)
+TEXT ·subAxpyNormAVX2(SB), NOSPLIT, $0-64
+	MOVQ         r_base+0(FP), DI
+	MOVQ         r_len+8(FP), CX
+	VBROADCASTSD a+24(FP), Y15
+	MOVQ         q_base+32(FP), SI
+	VXORPD Y0, Y0, Y0
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT  four
+
+eight:
+	VMOVUPD (SI)(AX*8), Y4
+	VMULPD Y4, Y15, Y4
+	VMOVUPD (DI)(AX*8), Y5
+	VSUBPD Y4, Y5, Y5
+	VMOVUPD Y5, (DI)(AX*8)
+	VMULPD Y5, Y5, Y6
+	VADDPD Y6, Y0, Y0
+	VMOVUPD 32(SI)(AX*8), Y8
+	VMULPD Y8, Y15, Y8
+	VMOVUPD 32(DI)(AX*8), Y9
+	VSUBPD Y8, Y9, Y9
+	VMOVUPD Y9, 32(DI)(AX*8)
+	VMULPD Y9, Y9, Y10
+	VADDPD Y10, Y0, Y0
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE  eight
+
+four:
+	ADDQ $4, CX
+	JLT  rest
+	VMOVUPD (SI)(AX*8), Y4
+	VMULPD Y4, Y15, Y4
+	VMOVUPD (DI)(AX*8), Y5
+	VSUBPD Y4, Y5, Y5
+	VMOVUPD Y5, (DI)(AX*8)
+	VMULPD Y5, Y5, Y6
+	VADDPD Y6, Y0, Y0
+	ADDQ $4, AX
+	SUBQ $4, CX
+
+rest:
+	VEXTRACTF128 $1, Y0, X2
+	ADDQ $4, CX
+	JEQ  sum
+
+one:
+	VMOVSD (SI)(AX*8), X4
+	VMULSD X4, X15, X4
+	VMOVSD (DI)(AX*8), X5
+	VSUBSD X4, X5, X5
+	VMOVSD X5, (DI)(AX*8)
+	VMULSD X5, X5, X6
+	VADDSD X6, X0, X0
+	INCQ AX
+	DECQ CX
+	JNE  one
+
+sum:
+	VHADDPD X2, X0, X0
+	VHADDPD X0, X0, X0
+	VMOVSD X0, rr+56(FP)
+	VZEROUPPER
+	RET
+
+// func subAxpyNormDiagAVX2(r []float64, a float64, q, d []float64) (rr, rdr float64)
+TEXT ·subAxpyNormDiagAVX2(SB), NOSPLIT, $0-96
+	MOVQ         r_base+0(FP), DI
+	MOVQ         r_len+8(FP), CX
+	VBROADCASTSD a+24(FP), Y15
+	MOVQ         q_base+32(FP), SI
+	MOVQ         d_base+56(FP), R9
+	VXORPD Y1, Y1, Y1
+	VXORPD Y0, Y0, Y0
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT  four
+
+eight:
+	VMOVUPD (SI)(AX*8), Y4
+	VMULPD Y4, Y15, Y4
+	VMOVUPD (DI)(AX*8), Y5
+	VSUBPD Y4, Y5, Y5
+	VMOVUPD Y5, (DI)(AX*8)
+	VMULPD Y5, Y5, Y6
+	VADDPD Y6, Y0, Y0
+	VMULPD (R9)(AX*8), Y5, Y6
+	VMULPD Y6, Y5, Y6
+	VADDPD Y6, Y1, Y1
+	VMOVUPD 32(SI)(AX*8), Y8
+	VMULPD Y8, Y15, Y8
+	VMOVUPD 32(DI)(AX*8), Y9
+	VSUBPD Y8, Y9, Y9
+	VMOVUPD Y9, 32(DI)(AX*8)
+	VMULPD Y9, Y9, Y10
+	VADDPD Y10, Y0, Y0
+	VMULPD 32(R9)(AX*8), Y9, Y10
+	VMULPD Y10, Y9, Y10
+	VADDPD Y10, Y1, Y1
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE  eight
+
+four:
+	ADDQ $4, CX
+	JLT  rest
+	VMOVUPD (SI)(AX*8), Y4
+	VMULPD Y4, Y15, Y4
+	VMOVUPD (DI)(AX*8), Y5
+	VSUBPD Y4, Y5, Y5
+	VMOVUPD Y5, (DI)(AX*8)
+	VMULPD Y5, Y5, Y6
+	VADDPD Y6, Y0, Y0
+	VMULPD (R9)(AX*8), Y5, Y6
+	VMULPD Y6, Y5, Y6
+	VADDPD Y6, Y1, Y1
+	ADDQ $4, AX
+	SUBQ $4, CX
+
+rest:
+	VEXTRACTF128 $1, Y0, X2
+	VEXTRACTF128 $1, Y1, X3
+	ADDQ $4, CX
+	JEQ  sum
+
+one:
+	VMOVSD (SI)(AX*8), X4
+	VMULSD X4, X15, X4
+	VMOVSD (DI)(AX*8), X5
+	VSUBSD X4, X5, X5
+	VMOVSD X5, (DI)(AX*8)
+	VMULSD X5, X5, X6
+	VADDSD X6, X0, X0
+	VMULSD (R9)(AX*8), X5, X6
+	VMULSD X6, X5, X6
+	VADDSD X6, X1, X1
+	INCQ AX
+	DECQ CX
+	JNE  one
+
+sum:
+	VHADDPD X2, X0, X0
+	VHADDPD X0, X0, X0
+	VHADDPD X3, X1, X1
+	VHADDPD X1, X1, X1
+	VMOVSD X0, rr+80(FP)
+	VMOVSD X1, rdr+88(FP)
+	VZEROUPPER
+	RET
+
+// func stepDirectionAVX2(x, p []float64, a float64, r []float64, b float64)
+TEXT ·stepDirectionAVX2(SB), NOSPLIT, $0-88
+	MOVQ         x_base+0(FP), DI
+	MOVQ         x_len+8(FP), CX
+	MOVQ         p_base+24(FP), SI
+	VBROADCASTSD a+48(FP), Y14
+	MOVQ         r_base+56(FP), R8
+	VBROADCASTSD b+80(FP), Y15
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT  four
+
+eight:
+	VMOVUPD (SI)(AX*8), Y0
+	VMULPD Y0, Y14, Y1
+	VADDPD (DI)(AX*8), Y1, Y1
+	VMOVUPD Y1, (DI)(AX*8)
+	VMULPD Y0, Y15, Y0
+	VADDPD (R8)(AX*8), Y0, Y0
+	VMOVUPD Y0, (SI)(AX*8)
+	VMOVUPD 32(SI)(AX*8), Y3
+	VMULPD Y3, Y14, Y4
+	VADDPD 32(DI)(AX*8), Y4, Y4
+	VMOVUPD Y4, 32(DI)(AX*8)
+	VMULPD Y3, Y15, Y3
+	VADDPD 32(R8)(AX*8), Y3, Y3
+	VMOVUPD Y3, 32(SI)(AX*8)
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE  eight
+
+four:
+	ADDQ $4, CX
+	JLT  rest
+	VMOVUPD (SI)(AX*8), Y0
+	VMULPD Y0, Y14, Y1
+	VADDPD (DI)(AX*8), Y1, Y1
+	VMOVUPD Y1, (DI)(AX*8)
+	VMULPD Y0, Y15, Y0
+	VADDPD (R8)(AX*8), Y0, Y0
+	VMOVUPD Y0, (SI)(AX*8)
+	ADDQ $4, AX
+	SUBQ $4, CX
+
+rest:
+	ADDQ $4, CX
+	JEQ  done
+
+one:
+	VMOVSD (SI)(AX*8), X0
+	VMULSD X0, X14, X1
+	VADDSD (DI)(AX*8), X1, X1
+	VMOVSD X1, (DI)(AX*8)
+	VMULSD X0, X15, X0
+	VADDSD (R8)(AX*8), X0, X0
+	VMOVSD X0, (SI)(AX*8)
+	INCQ AX
+	DECQ CX
+	JNE  one
+
+done:
+	VZEROUPPER
+	RET
+
+// func stepDirectionDiagAVX2(x, p []float64, a float64, r, d []float64, b float64)
+TEXT ·stepDirectionDiagAVX2(SB), NOSPLIT, $0-112
+	MOVQ         x_base+0(FP), DI
+	MOVQ         x_len+8(FP), CX
+	MOVQ         p_base+24(FP), SI
+	VBROADCASTSD a+48(FP), Y14
+	MOVQ         r_base+56(FP), R8
+	MOVQ         d_base+80(FP), R9
+	VBROADCASTSD b+104(FP), Y15
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT  four
+
+eight:
+	VMOVUPD (SI)(AX*8), Y0
+	VMULPD Y0, Y14, Y1
+	VADDPD (DI)(AX*8), Y1, Y1
+	VMOVUPD Y1, (DI)(AX*8)
+	VMULPD Y0, Y15, Y0
+	VMOVUPD (R8)(AX*8), Y2
+	VMULPD (R9)(AX*8), Y2, Y2
+	VADDPD Y2, Y0, Y0
+	VMOVUPD Y0, (SI)(AX*8)
+	VMOVUPD 32(SI)(AX*8), Y3
+	VMULPD Y3, Y14, Y4
+	VADDPD 32(DI)(AX*8), Y4, Y4
+	VMOVUPD Y4, 32(DI)(AX*8)
+	VMULPD Y3, Y15, Y3
+	VMOVUPD 32(R8)(AX*8), Y5
+	VMULPD 32(R9)(AX*8), Y5, Y5
+	VADDPD Y5, Y3, Y3
+	VMOVUPD Y3, 32(SI)(AX*8)
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE  eight
+
+four:
+	ADDQ $4, CX
+	JLT  rest
+	VMOVUPD (SI)(AX*8), Y0
+	VMULPD Y0, Y14, Y1
+	VADDPD (DI)(AX*8), Y1, Y1
+	VMOVUPD Y1, (DI)(AX*8)
+	VMULPD Y0, Y15, Y0
+	VMOVUPD (R8)(AX*8), Y2
+	VMULPD (R9)(AX*8), Y2, Y2
+	VADDPD Y2, Y0, Y0
+	VMOVUPD Y0, (SI)(AX*8)
+	ADDQ $4, AX
+	SUBQ $4, CX
+
+rest:
+	ADDQ $4, CX
+	JEQ  done
+
+one:
+	VMOVSD (SI)(AX*8), X0
+	VMULSD X0, X14, X1
+	VADDSD (DI)(AX*8), X1, X1
+	VMOVSD X1, (DI)(AX*8)
+	VMULSD X0, X15, X0
+	VMOVSD (R8)(AX*8), X2
+	VMULSD (R9)(AX*8), X2, X2
+	VADDSD X2, X0, X0
+	VMOVSD X0, (SI)(AX*8)
+	INCQ AX
+	DECQ CX
+	JNE  one
+
+done:
+	VZEROUPPER
+	RET
