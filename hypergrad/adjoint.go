@@ -24,8 +24,8 @@ func Jacobi(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 }
 
 // An Estimator computes hypergradients and tangents. The zero value works. It
-// keeps its workspace, and the last adjoint, between calls; it is not for
-// concurrent use.
+// keeps its workspace, the last adjoint, and what makes the next solve cheaper
+// ([SequenceSettings]) between calls; it is not for concurrent use.
 type Estimator struct {
 	// Method solves the linear system; nil means [krylov.Auto], which chooses
 	// by the promises of ∂G/∂y.
@@ -44,7 +44,12 @@ type Estimator struct {
 	// means 1e-3. A smaller one makes Corrected better, up to second order in
 	// the error of y.
 	ErrorBarRTol float64
+	// Sequence says what is carried from one hypergradient to the next; see
+	// [SequenceSettings] and [Estimator.Reset].
+	Sequence SequenceSettings
 
+	seq            sequence
+	images         [][]float64 // products of a projected guess
 	auto           krylov.Auto
 	rhs, sol       []float64
 	direction      []float64 // scratch of length n_w
@@ -70,6 +75,8 @@ type Report struct {
 	// Precond names the preconditioner, "none" if there is none, and PrecondNote
 	// says why one that was asked for is not used.
 	Precond, PrecondNote string
+	// Sequence says what the solve had from those before it.
+	Sequence SequenceReport
 	// ProductAccuracy and MixedAccuracy are the relative errors of products with
 	// ∂G/∂y and ∂G/∂w that these operators report, zero for exact ones; see
 	// [hvp.Approximate]. ToleranceNote says how the tolerance of the linear
@@ -133,14 +140,16 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	settings := e.Settings
 	settings.Trans = true
 	loosen(&rep, &settings, lin.Y)
-	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
+	if err := e.begin(ctx, &rep, &settings, p, lin.Y, w); err != nil {
 		return rep, err
 	}
 	rep.Setup = time.Since(start)
 
 	start = time.Now()
-	var solveErr error
-	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &settings)
+	solveErr := e.solve(ctx, &rep, &settings, lin.Y)
+	if err := e.learn(ctx, &rep, &settings, w); err != nil {
+		return rep, err
+	}
 	rep.Linear = time.Since(start)
 
 	start = time.Now()
@@ -188,23 +197,4 @@ func (e *Estimator) method() krylov.Method {
 		return e.Method
 	}
 	return &e.auto
-}
-
-// precondition makes the preconditioner for a and notes it in rep.
-func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
-	if e.Precond == nil {
-		return nil
-	}
-	m, err := e.Precond(ctx, a)
-	var notPositive *precond.NotPositiveError
-	switch {
-	case errors.As(err, &notPositive):
-		rep.PrecondNote = err.Error()
-		return nil
-	case err != nil:
-		return fmt.Errorf("hypergrad: preconditioner: %w", err)
-	}
-	s.Precond = m
-	rep.Precond = m.String()
-	return nil
 }

@@ -39,4 +39,12 @@
 // The error is nil only if the linear solve converged; the [Report] says how far
 // to trust the result. An Estimator and a Newton own their workspaces: reuse
 // them, one per goroutine.
+//
+// # Sequences
+//
+// An outer loop asks for one hypergradient after the other. An Estimator predicts
+// each adjoint from those before and keeps preconditioners while they are good, so
+// that later ones take a fraction of the products of the first;
+// [SequenceSettings] says what it does and what it can do besides.
+// [Estimator.Checkpoint] and [Estimator.Resume] carry that over to another process.
 package hypergrad
