@@ -15,7 +15,9 @@ import (
 
 // A PrecondFunc makes a preconditioner for ∂G/∂y. [Jacobi] is one; the Make of
 // any [precond.Kind] converts to one; [precond.Wrap] serves for operators of the
-// caller's own.
+// caller's own. What it makes is kept for later points and refreshed there now and
+// then (see [SequenceSettings]); one that applies the operator it was made for must
+// say so by a method UsesOperator() bool, and is refreshed at each point.
 type PrecondFunc func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 
 // Jacobi is the PrecondFunc of [precond.Jacobi].
