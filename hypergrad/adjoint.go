@@ -15,7 +15,9 @@ import (
 
 // A PrecondFunc makes a preconditioner for ∂G/∂y. [Jacobi] is one; the Make of
 // any [precond.Kind] converts to one; [precond.Wrap] serves for operators of the
-// caller's own.
+// caller's own. What it makes is kept for later points and refreshed there now and
+// then (see [SequenceSettings]); one that applies the operator it was made for must
+// say so by a method UsesOperator() bool, and is refreshed at each point.
 type PrecondFunc func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 
 // Jacobi is the PrecondFunc of [precond.Jacobi].
@@ -24,8 +26,8 @@ func Jacobi(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 }
 
 // An Estimator computes hypergradients and tangents. The zero value works. It
-// keeps its workspace, and the last adjoint, between calls; it is not for
-// concurrent use.
+// keeps its workspace, the last adjoint, and what makes the next solve cheaper
+// ([SequenceSettings]) between calls; it is not for concurrent use.
 type Estimator struct {
 	// Method solves the linear system; nil means [krylov.Auto], which chooses
 	// by the promises of ∂G/∂y.
@@ -58,7 +60,12 @@ type Estimator struct {
 	// Certificate, if not nil, holds constants of the problem from which a
 	// bound of the error of dL/dw is computed; see [Certificate].
 	Certificate *Constants
+	// Sequence says what is carried from one hypergradient to the next; see
+	// [SequenceSettings] and [Estimator.Reset].
+	Sequence SequenceSettings
 
+	seq            sequence
+	images         [][]float64 // products of a projected guess
 	auto           krylov.Auto
 	rhs, sol       []float64
 	direction      []float64 // scratch of length n_w
@@ -86,6 +93,8 @@ type Report struct {
 	// Precond names the preconditioner, "none" if there is none, and PrecondNote
 	// says why one that was asked for is not used.
 	Precond, PrecondNote string
+	// Sequence says what the solve had from those before it.
+	Sequence SequenceReport
 	// ProductAccuracy and MixedAccuracy are the relative errors of products with
 	// ∂G/∂y and ∂G/∂w that these operators report, zero for exact ones; see
 	// [hvp.Approximate]. ToleranceNote says how the tolerance of the linear
@@ -162,18 +171,21 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	settings := e.Settings
 	settings.Trans = true
 	loosen(&rep, &settings, lin.Y)
-	if err := e.precondition(ctx, &rep, &settings, lin.Y); err != nil {
+	if err := e.begin(ctx, &rep, &settings, p, lin.Y, w); err != nil {
 		return rep, err
 	}
 	rep.Setup = time.Since(start)
 
 	start = time.Now()
-	var solveErr error
 	solve := settings
 	watch := e.watch(ctx, &solve, mixed, dst, rep.LossSlope)
 	e.Certificate.prepare(&solve)
-	rep.Solve, solveErr = e.method().Solve(ctx, lin.Y, e.sol, e.rhs, &solve)
+	solveErr := e.solve(ctx, &rep, &solve, lin.Y)
 	rep.Effect = watch.done(&rep.Solve)
+	if err := e.learn(ctx, &rep, &solve, w); err != nil {
+		return rep, err
+	}
+	settings.Precond, settings.Recycle = solve.Precond, solve.Recycle
 	rep.Linear = time.Since(start)
 	solveErr = undefined(&rep.Solve, false, solveErr)
 
@@ -240,24 +252,5 @@ func (rep *Report) diagnose(ctx context.Context, p Equation, y, w []float64) (er
 			return fmt.Errorf("hypergrad: diagnosis: %w", err)
 		}
 	}
-	return nil
-}
-
-// precondition makes the preconditioner for a and notes it in rep.
-func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
-	if e.Precond == nil {
-		return nil
-	}
-	m, err := e.Precond(ctx, a)
-	var notPositive *precond.NotPositiveError
-	switch {
-	case errors.As(err, &notPositive):
-		rep.PrecondNote = err.Error()
-		return nil
-	case err != nil:
-		return fmt.Errorf("hypergrad: preconditioner: %w", err)
-	}
-	s.Precond = m
-	rep.Precond = m.String()
 	return nil
 }

@@ -72,4 +72,12 @@
 //	Estimator.Gradients             dL/dw of several losses at once
 //	Estimator.Jacobian              dy/dw, all of it or some rows and columns
 //	OuterHessian                    d²L/dw²·v, the curvature of the outer problem
+//
+// # Sequences
+//
+// An outer loop asks for one hypergradient after the other. An Estimator predicts
+// each adjoint from those before and keeps preconditioners while they are good, so
+// that later ones take a fraction of the products of the first;
+// [SequenceSettings] says what it does and what it can do besides.
+// [Estimator.Checkpoint] and [Estimator.Resume] carry that over to another process.
 package hypergrad

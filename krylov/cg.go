@@ -200,6 +200,9 @@ func (c *CG) iterations(norm float64) failure {
 			return f
 		}
 		c.alpha = rz / pq
+		if s := c.set.Recycle; s != nil {
+			s.collect(c.ctx, c.team, c.p, c.q, pq)
+		}
 
 		rr, next, betaTop, f := c.updateResidual()
 		if f.failed() {

@@ -20,6 +20,7 @@
 //	  … and many b at once   [BlockCG]  3 n×k panels, 4 with a preconditioner
 //	symmetric                [MINRES]   5 n-vectors, 7 with a preconditioner
 //	nothing                  [GMRES]    Restart + 1, one more with a preconditioner
+//	nothing, a sequence      [GCRODR]   2·Dim + Steps + 2, Steps more with a preconditioner
 //	nothing                  [IDRS]     3s + 4: fixed, but the residual goes up and down
 //	nothing, or rectangular  [LSMR]     5 n-vectors (least squares; needs Aᵀ)
 //
@@ -28,6 +29,10 @@
 // preconditioner that varies from step to step is for the Flexible variants of
 // CG and GMRES. Several right-hand sides share the sweeps over the operator by
 // [BlockCG] or, with any other method, by [PseudoBlock].
+//
+// Where systems with slowly changing operators follow each other, a [Space] learns
+// from the solves of [CG] to precondition the next ones, and [GCRODR] does so by
+// itself.
 //
 // [Solve] chooses by the promises of the operator ([hvp.Structured]) and says in
 // Result.Method what it used. A method value, such as a CG, owns its workspace:

@@ -226,6 +226,7 @@ func (m *IDRS) solve() failure {
 		m.history = append(m.history, norm/m.scale)
 	}
 	m.normR, m.normBest, m.normInit = norm, norm, norm
+	m.res.FirstResidual = norm / m.scale
 	m.idle = 0
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return m.nonFinite("the first residual")

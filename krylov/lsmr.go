@@ -215,6 +215,7 @@ func (l *LSMR) solve() failure {
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return l.nonFinite("the first residual")
 	}
+	l.res.FirstResidual = norm / l.scale
 	for {
 		l.res.TrueResidual = norm / l.scale
 		if l.Damp == 0 && norm <= l.tolerance {

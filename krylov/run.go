@@ -277,6 +277,7 @@ func (r *run) open(res []float64) (norm float64, f failure) {
 		return 0, r.nonFinite("the first residual")
 	}
 	r.res.Residual = norm / r.scale
+	r.res.FirstResidual = r.res.Residual
 	if norm <= r.tolerance {
 		r.res.TrueResidual = norm / r.scale
 		return norm, failure{Converged, nil}
