@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hgsolve/hgsolve/bench"
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/formats"
 	"github.com/hgsolve/hgsolve/krylov"
@@ -139,7 +140,7 @@ func (r *solveReport) set(res *krylov.Result, s *krylov.Settings, j *solveJob, e
 		if s.Trans {
 			rows = r.Cols
 		}
-		r.Bytes += int64(res.Products) * (12*int64(r.NNZ) + 8*int64(rows))
+		r.Bytes += int64(res.Products) * bench.MatrixTraffic(int64(r.NNZ), int64(rows))
 	}
 	r.GBPerS = number(float64(r.Bytes) / 1e9 / r.Seconds)
 }
