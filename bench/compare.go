@@ -21,6 +21,10 @@ type Comparison struct {
 	// OldIterations and NewIterations tell a faster iteration from fewer.
 	OldIterations int `json:"old_iterations"`
 	NewIterations int `json:"new_iterations"`
+	// Roof is the ratio of the bandwidths measured beside the two, new over
+	// old; zero if one is missing. Far from 1 the machine was not the same, or
+	// not as free.
+	Roof float64 `json:"roof_ratio"`
 }
 
 // Significant says whether the difference is at the level of 5 %.
@@ -29,8 +33,10 @@ func (c *Comparison) Significant() bool { return c.P < 0.05 }
 // Comparisons holds the cells that two sets of measurements have in common.
 type Comparisons struct {
 	Cells []Comparison `json:"cells"`
-	// GeoMean is the geometric mean of the ratios.
+	// GeoMean is the geometric mean of the ratios, and Roof that of the
+	// bandwidths, over the cells that have one; zero if none has.
 	GeoMean float64 `json:"geometric_mean"`
+	Roof    float64 `json:"roof_ratio"`
 	// OnlyOld and OnlyNew count cells without a counterpart, and Failed those
 	// that have one, but failed in one of the two.
 	OnlyOld int `json:"only_old"`
@@ -48,7 +54,7 @@ func Compare(old, new []Measurement) (*Comparisons, error) {
 		was[old[i].Cell] = &old[i]
 	}
 	out := &Comparisons{Least: 1}
-	logs := 0.0
+	logs, roofLogs, roofs := 0.0, 0.0, 0
 	for i := range new {
 		n := &new[i]
 		o := was[n.Cell]
@@ -65,6 +71,10 @@ func Compare(old, new []Measurement) (*Comparisons, error) {
 		c.Ratio = c.New.Median / c.Old.Median
 		_, c.P = MannWhitney(n.Seconds, o.Seconds)
 		logs += math.Log(c.Ratio)
+		if a, b := Summarize(o.roof()).Median, Summarize(n.roof()).Median; a > 0 && b > 0 {
+			c.Roof = b / a
+			roofLogs, roofs = roofLogs+math.Log(c.Roof), roofs+1
+		}
 		out.Least = min(out.Least, 2/binomial(len(n.Seconds)+len(o.Seconds), len(n.Seconds)))
 		out.Cells = append(out.Cells, c)
 	}
@@ -73,6 +83,9 @@ func Compare(old, new []Measurement) (*Comparisons, error) {
 		return nil, fmt.Errorf("bench: nothing to compare: no cell was measured in both (%d only in the old, %d only in the new, %d failed)", out.OnlyOld, out.OnlyNew, out.Failed)
 	}
 	out.GeoMean = math.Exp(logs / float64(len(out.Cells)))
+	if roofs > 0 {
+		out.Roof = math.Exp(roofLogs / float64(roofs))
+	}
 	return out, nil
 }
 

@@ -51,6 +51,15 @@ type Measurement struct {
 // Converged says whether the numbers are those of a solved system.
 func (m *Measurement) Converged() bool { return m.Error == "" }
 
+// roof returns the larger bandwidth of each round.
+func (m *Measurement) roof() []float64 {
+	roof := make([]float64, len(m.Dot))
+	for k := range roof {
+		roof[k] = max(m.Dot[k], m.Triad[k])
+	}
+	return roof
+}
+
 // check refuses what cannot have been measured.
 func (m *Measurement) check(rounds int) error {
 	if m.Unknowns < 0 || m.Parameters < 0 || m.Nonzeros < 0 || m.Iterations < 0 || m.Products < 0 || m.Bytes < 0 || m.Live < 0 || m.Peak < 0 || !(m.Setup >= 0) {
@@ -60,11 +69,15 @@ func (m *Measurement) check(rounds int) error {
 	if !m.Converged() {
 		want = 0
 	}
+	roof := want
+	if m.Dot == nil && m.Triad == nil {
+		roof = 0 // no bandwidth was measured
+	}
 	for _, v := range []struct {
 		name   string
 		values []float64
 		want   int
-	}{{"seconds", m.Seconds, want}, {"solve_seconds", m.Solve, want}, {"dot_gb_per_s", m.Dot, want}, {"triad_gb_per_s", m.Triad, want}} {
+	}{{"seconds", m.Seconds, want}, {"solve_seconds", m.Solve, want}, {"dot_gb_per_s", m.Dot, roof}, {"triad_gb_per_s", m.Triad, roof}} {
 		if len(v.values) != v.want {
 			return fmt.Errorf("cell %v: %d %s of %d rounds", m.Cell, len(v.values), v.name, v.want)
 		}
@@ -125,10 +138,7 @@ func Rows(ms []Measurement) []Row {
 			r.PerIteration = r.SolveTime.Median / work
 			r.NsPerUnknown = 1e9 * r.PerIteration / float64(m.Unknowns) / float64(max(1, m.Cell.RHS))
 		}
-		roof := make([]float64, len(m.Dot))
-		for k := range roof {
-			roof[k] = max(m.Dot[k], m.Triad[k])
-		}
+		roof := m.roof()
 		r.Roof = Summarize(roof)
 		if m.Bytes > 0 {
 			speed, fraction := make([]float64, len(m.Solve)), make([]float64, len(roof))

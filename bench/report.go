@@ -133,8 +133,10 @@ func Count(x float64) string {
 	if x < 10_000 || math.IsInf(x, 0) || math.IsNaN(x) {
 		return strconv.FormatFloat(x, 'f', 0, 64)
 	}
-	return strings.Replace(strconv.FormatFloat(x, 'g', 3, 64), "e+0", "e", 1)
+	return exponent.Replace(strconv.FormatFloat(x, 'g', 3, 64))
 }
+
+var exponent = strings.NewReplacer("e+0", "e", "e+", "e")
 
 //go:embed report.html
 var page string

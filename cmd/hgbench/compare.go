@@ -19,8 +19,10 @@ records (-record) or JSON reports (-format json, -json), in any combination.
 ratio is the time of NEW over that of OLD, of the medians: below 1 is faster. p is
 the probability of such a difference if nothing had changed, by the two-sided test
 of Mann and Whitney over all rounds; at 0.05 and above the difference is marked ~,
-not significant. Of many cells, one in twenty is significant by chance. The last
-line is the geometric mean of all ratios. The exit status is 0 whatever comes out.
+not significant. Of many cells, one in twenty is significant by chance. Below stand
+the geometric mean of all ratios and that of the bandwidths measured beside them: far
+from 1 it was not the same machine, or it was not as free. The exit status is 0
+whatever comes out.
 
 Flags:
 
@@ -87,6 +89,9 @@ func compareText(w io.Writer, c *bench.Comparisons) error {
 		return err
 	}
 	fmt.Fprintf(w, "\ngeometric mean %.3f of %d cells, %d with a significant difference\n", c.GeoMean, len(c.Cells), significant)
+	if c.Roof > 0 {
+		fmt.Fprintf(w, "measured bandwidth: %.3f times that of the old run\n", c.Roof)
+	}
 	for _, n := range []struct {
 		count int
 		what  string
@@ -104,13 +109,13 @@ func compareText(w io.Writer, c *bench.Comparisons) error {
 // compareCSV writes the cells as comma-separated values with a header.
 func compareCSV(w io.Writer, c *bench.Comparisons) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"cell", "old_s", "new_s", "ratio", "p", "significant", "old_iterations", "new_iterations"})
+	_ = out.Write([]string{"cell", "old_s", "new_s", "ratio", "p", "significant", "old_iterations", "new_iterations", "roof_ratio"})
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 	for i := range c.Cells {
 		d := &c.Cells[i]
-		_ = out.Write([]string{d.Cell.String(), number(d.Old.Median), number(d.New.Median), number(d.Ratio), number(d.P), strconv.FormatBool(d.Significant()), strconv.Itoa(d.OldIterations), strconv.Itoa(d.NewIterations)})
+		_ = out.Write([]string{d.Cell.String(), number(d.Old.Median), number(d.New.Median), number(d.Ratio), number(d.P), strconv.FormatBool(d.Significant()), strconv.Itoa(d.OldIterations), strconv.Itoa(d.NewIterations), number(d.Roof)})
 	}
-	_ = out.Write([]string{"geometric mean", "", "", number(c.GeoMean), "", "", "", ""})
+	_ = out.Write([]string{"geometric mean", "", "", number(c.GeoMean), "", "", "", "", number(c.Roof)})
 	out.Flush()
 	return out.Error() // the first error of all writes
 }
