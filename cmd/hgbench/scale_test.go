@@ -177,14 +177,15 @@ func TestScaleStencil(t *testing.T) {
 		args []string
 		rows int
 	}{
-		{[]string{"-stencil", "3d", "-study", "strong", "-solver", "cg,minres", "-precond", "none,jacobi", "-operator", "matrix-free", "-cond", "20"}, 8},
+		{[]string{"-stencil", "3d", "-study", "strong", "-solver", "cg,minres", "-precond", "none,jacobi", "-operator", "matrix-free", "-cond", "20", "-workers", "2"}, 4},
 		{[]string{"-stencil", "1d", "-study", "size", "-sizes", "100:400:2", "-cond", "50"}, 3},
-		{[]string{"-stencil", "band", "-cond", "20"}, 2 + 2 + 1 + 4 + 1 + 4},
+		{[]string{"-stencil", "band", "-study", "nnz,rhs", "-nnz", "3,5", "-rhs", "1,2", "-cond", "20"}, 2 + 2},
 		{[]string{"-problem", "denoise", "-study", "strong,size", "-noise", "30"}, 3},
-		{[]string{"-problem", "smoothing", "-dim", "3", "-modes", "5"}, 5},
-		{[]string{"-problem", "quadratic", "-cond", "7", "-nw", "2"}, 2 + 2 + 1 + 1 + 1},
+		{[]string{"-problem", "smoothing", "-dim", "3", "-modes", "5", "-workers", "2"}, 3},
+		{[]string{"-problem", "quadratic", "-cond", "7", "-nw", "2", "-workers", "1"}, 5},
 	} {
 		args := append([]string{"scale", "-format", "csv"}, small...)
+		args = append(args, "-rounds", "1")
 		if slices.Contains(c.args, "-sizes") {
 			args = slices.DeleteFunc(args, func(a string) bool { return a == "-n" || a == "400" })
 		}
