@@ -194,11 +194,7 @@ func GridLaplacian(dim, n int, cond float64, assembled bool) (hvp.Operator, erro
 		return nil, err
 	}
 	if cond != 0 {
-		ones := make([]int, dim)
-		for d := range ones {
-			ones[d] = 1
-		}
-		least, most := a.Eigenvalue(ones...), a.Eigenvalue(shape...)
+		least, most := ends(a)
 		shift := (most - cond*least) / (cond - 1)
 		if !(cond > 1) || shift < 0 || math.IsInf(shift, 0) {
 			return nil, fmt.Errorf("bench: no shift gives the Laplacian of %v nodes the condition number %g; it has %.4g itself, and less with one", shape, cond, most/least)
@@ -211,6 +207,30 @@ func GridLaplacian(dim, n int, cond float64, assembled bool) (hvp.Operator, erro
 		return a.Assemble()
 	}
 	return a, nil
+}
+
+// GridCondition returns the condition number of the Laplacian of such a grid.
+func GridCondition(dim, n int) (float64, error) {
+	shape, err := GridShape(dim, n)
+	if err != nil {
+		return 0, err
+	}
+	a, err := hvp.NewStencil(1, 0, shape...)
+	if err != nil {
+		return 0, err
+	}
+	least, most := ends(a)
+	return most / least, nil
+}
+
+// ends returns the smallest and the largest eigenvalue.
+func ends(a *hvp.Stencil) (least, most float64) {
+	shape := a.Shape()
+	ones := make([]int, len(shape))
+	for d := range ones {
+		ones[d] = 1
+	}
+	return a.Eigenvalue(ones...), a.Eigenvalue(shape...)
 }
 
 // GridShape returns the grid of so many dimensions, equally long, with n nodes

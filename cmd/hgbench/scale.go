@@ -93,7 +93,7 @@ func (o *scaleOptions) parse(stdout io.Writer, args []string) error {
 		{"n", "`list` of unknowns, for weak of those per worker; studies but size take the first (default: by study)"},
 		{"sizes", "the same as -n, a `list`"},
 		{"nnz", "`list` of nonzeros per row, odd, for nnz (default 3,7,15,31)"},
-		{"cond", "`list` of condition numbers for cond (default 10:10000:10); others take the first (default: 1000 for -stencil, 100 for quadratic)"},
+		{"cond", "`list` of condition numbers for cond (default 10:10000:10); others take the first (default: 1000 for -stencil, less on small grids, 100 for quadratic)"},
 		{"rhs", "`list` of right-hand sides for rhs (default 1,2,4,8)"},
 		{"nw", "`list` of parameters of quadratic for nw (default 1:10000:10); others take the first"},
 	} {
@@ -213,7 +213,10 @@ func parseList(flag, text string) (values []int, err error) {
 
 // check refuses what cannot work before anything is measured.
 func (o *scaleOptions) check(set map[string]bool) error {
-	for _, s := range o.studies {
+	for i, s := range o.studies {
+		if slices.Contains(o.studies[:i], s) {
+			return usagef("study %s twice", s)
+		}
 		if !slices.Contains(bench.KindNames(), s) {
 			return usagef("no study %q; there are %s and all", s, strings.Join(bench.KindNames(), ", "))
 		}
@@ -237,6 +240,16 @@ func (o *scaleOptions) check(set map[string]bool) error {
 		return usagef("-stream-n %d must be 1 … 2^34", o.streamN)
 	case !slices.Contains([]string{"text", "csv", "json", "bench"}, o.format):
 		return usagef("no format %q; there are text, csv, json and bench", o.format)
+	}
+	for _, v := range o.values["nnz"] {
+		if v < 3 || v%2 == 0 {
+			return usagef("-nnz %d must be odd and at least 3", v)
+		}
+	}
+	for _, v := range o.values["cond"] {
+		if v < 2 {
+			return usagef("-cond %d must be at least 2", v)
+		}
 	}
 	for _, m := range o.solvers {
 		if !slices.Contains(krylov.Methods(), m) {

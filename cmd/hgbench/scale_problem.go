@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/hgsolve/hgsolve/bench"
 	"github.com/hgsolve/hgsolve/hvp"
@@ -15,9 +14,26 @@ import (
 // stencilKinds are the values of -stencil of hgbench scale.
 var stencilKinds = []string{"1d", "2d", "3d", "band"}
 
-// defaultCond is the condition number of plain solves: some hundred iterations at
-// any size, so that times of different sizes can be compared.
-const defaultCond = 1000
+// defaultCond returns the condition number of plain solves from n unknowns on: some
+// hundred iterations at any size, so that times of different sizes can be
+// compared. It is 1000, or the largest power of ten that a small grid can have.
+func defaultCond(kind string, n int) int {
+	if kind == "band" {
+		return 1000
+	}
+	own, err := bench.GridCondition(stencilDim(kind), n)
+	if err != nil {
+		return 1000 // making it will fail for the same reason
+	}
+	cond := 1000
+	for float64(cond) > own && cond > 10 {
+		cond /= 10
+	}
+	return cond
+}
+
+// stencilDim returns the dimension of 1d, 2d and 3d.
+func stencilDim(kind string) int { return int(kind[0] - '0') }
 
 // scaleDefaults are the problem and the sizes of each study: minutes in all on
 // two cores.
@@ -65,12 +81,16 @@ func (o *scaleOptions) study(kind string) (variants []bench.Cell, values []int, 
 			values = v
 		}
 	}
+	least := c.N
+	if kind == "size" {
+		least = values[0]
+	}
 	unsuited := func() error { return usagef("study %s means nothing to %s", kind, c.Problem) }
 	if slices.Contains(stencilKinds, c.Problem) {
 		if kind == "nw" || kind == "nnz" && c.Problem != "band" {
 			return nil, nil, unsuited()
 		}
-		c.RHS, c.Cond, c.Operator = first("rhs", 1), float64(first("cond", defaultCond)), o.operator
+		c.RHS, c.Cond, c.Operator = first("rhs", 1), float64(first("cond", defaultCond(c.Problem, least))), o.operator
 		if kind != "rhs" {
 			c.RHS = 1
 		}
@@ -201,8 +221,7 @@ func (o *scaleOptions) maker() bench.Maker {
 		if c.Problem == "band" {
 			a, err = bench.Band(c.N, c.NNZ, c.Cond)
 		} else {
-			dim, _ := strconv.Atoi(strings.TrimSuffix(c.Problem, "d"))
-			a, err = bench.GridLaplacian(dim, c.N, c.Cond, c.Operator == assembled)
+			a, err = bench.GridLaplacian(stencilDim(c.Problem), c.N, c.Cond, c.Operator == assembled)
 		}
 		if err != nil {
 			return nil, err

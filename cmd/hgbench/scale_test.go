@@ -177,8 +177,8 @@ func TestScaleStencil(t *testing.T) {
 		args []string
 		rows int
 	}{
-		{[]string{"-stencil", "3d", "-study", "strong", "-solver", "cg,minres", "-precond", "none,jacobi", "-operator", "matrix-free", "-cond", "20", "-workers", "2"}, 4},
-		{[]string{"-stencil", "1d", "-study", "size", "-sizes", "100:400:2", "-cond", "50"}, 3},
+		{[]string{"-stencil", "3d", "-study", "strong", "-solver", "cg,minres", "-precond", "none,jacobi", "-operator", "matrix-free", "-workers", "2"}, 4},
+		{[]string{"-stencil", "1d", "-study", "size", "-sizes", "100:400:2"}, 3},
 		{[]string{"-stencil", "band", "-study", "nnz,rhs", "-nnz", "3,5", "-rhs", "1,2", "-cond", "20"}, 2 + 2},
 		{[]string{"-problem", "denoise", "-study", "strong,size", "-noise", "30"}, 3},
 		{[]string{"-problem", "smoothing", "-dim", "3", "-modes", "5", "-workers", "2"}, 3},
@@ -223,6 +223,8 @@ func TestScaleBadInput(t *testing.T) {
 		want   string
 	}{
 		{[]string{"-study", "poetry"}, 2, `no study "poetry"`},
+		{[]string{"-study", "size,size"}, 2, "study size twice"},
+		{[]string{"-solver", "cg,cg"}, 2, "twice"},
 		{[]string{"-problem", "poetry"}, 2, `no problem "poetry"`},
 		{[]string{"-problem", "denoise", "-stencil", "2d"}, 2, "exclude each other"},
 		{[]string{"-stencil", "4d"}, 2, "-stencil 4d is none of 1d, 2d, 3d or band"},
@@ -237,6 +239,8 @@ func TestScaleBadInput(t *testing.T) {
 		{[]string{"-n", "1.5"}, 2, `"1.5" is not a whole number`},
 		{[]string{"-n", "1:1e9:1.0001"}, 2, "more than 1000 values"},
 		{[]string{"-n", "10", "-sizes", "10"}, 2, "mean the same"},
+		{[]string{"-nnz", "3,4"}, 2, "-nnz 4 must be odd"},
+		{[]string{"-cond", "1"}, 2, "-cond 1 must be at least 2"},
 		{[]string{"-rounds", "0"}, 2, "-rounds 0"},
 		{[]string{"-rtol", "2"}, 2, "-rtol 2"},
 		{[]string{"-stream-n", "0"}, 2, "-stream-n 0"},
