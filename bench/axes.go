@@ -44,9 +44,9 @@ func (c *Chart) axes(p *plot.Plot) {
 	}
 }
 
-// nearPower returns the power of ten that is within 2 % of x, or x.
+// nearPower returns the power of ten that is within 3 % of x, or x.
 func nearPower(x float64) float64 {
-	if p := math.Pow(10, math.Round(math.Log10(x))); math.Abs(x/p-1) < 0.02 {
+	if p := math.Pow(10, math.Round(math.Log10(x))); math.Abs(x/p-1) < 0.03 {
 		return p
 	}
 	return x

@@ -181,7 +181,8 @@ func (v *view) figures() (figures []Figure) {
 			rows := v.of(name)
 			a, b := v.x(rows[0]), v.x(rows[len(rows)-1])
 			label := fmt.Sprintf("n^%.2f", fit.Exponent)
-			c.Series = append(c.Series, Series{Name: label, X: []float64{a, b}, Y: []float64{fit.At(a), fit.At(b)}, Style: Dashed, Color: i + 1})
+			c.Series[i].Name += ": " + label // each variant has its times
+			c.Series = append(c.Series, Series{X: []float64{a, b}, Y: []float64{fit.At(a), fit.At(b)}, Style: Dashed, Color: i + 1})
 			fits = append(fits, fmt.Sprintf("%s grows like %s (± %.2f)", name, label, fit.StdErr))
 		}
 		text := ""

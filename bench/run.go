@@ -275,6 +275,7 @@ func (r *runner) prepare(ctx context.Context, c Cell, workers int) (*prepared, e
 	}
 	m.Peak = max(0, peak()-before)
 	m.Live = max(0, heap(true)-before)
+	m.Peak = max(m.Peak, m.Live) // of small systems the heap has seen little
 	runtime.KeepAlive(sys)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

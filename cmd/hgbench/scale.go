@@ -90,7 +90,7 @@ func (o *scaleOptions) parse(stdout io.Writer, args []string) error {
 	fs.StringVar(&precond, "precond", "none", "`list` of preconditioners: "+precondNames())
 	for _, l := range []struct{ name, usage string }{
 		{"workers", "`list` of workers for strong and weak (default: powers of two up to all cores); others run on the last of them"},
-		{"n", "`list` of unknowns, for weak of those per worker; studies but size take the first (default: by study)"},
+		{"n", "`list` of unknowns, for weak of those per worker; studies but size take the last (default: by study)"},
 		{"sizes", "the same as -n, a `list`"},
 		{"nnz", "`list` of nonzeros per row, odd, for nnz (default 3,7,15,31)"},
 		{"cond", "`list` of condition numbers for cond (default 10:10000:10); others take the first (default: 1000 for -stencil, less on small grids, 100 for quadratic)"},

@@ -67,7 +67,10 @@ func (o *scaleOptions) study(kind string) (variants []bench.Cell, values []int, 
 		}
 		return fallback
 	}
-	c.N = first("n", d.n[0])
+	c.N = d.n[0]
+	if v := o.values["n"]; v != nil {
+		c.N = v[len(v)-1]
+	}
 	values = d.values
 	switch kind {
 	case "strong", "weak":
