@@ -21,6 +21,9 @@ func (c *Chart) axes(p *plot.Plot) {
 		if a.log {
 			a.Scale, a.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
 		}
+		if a.log { // a grid of 9998244 nodes is to have the label 1e7
+			a.Min, a.Max = min(a.Min, nearPower(a.Min)), max(a.Max, nearPower(a.Max))
+		}
 		switch wide := a.Max > a.Min*(1+1e-9); {
 		case a.log && !wide:
 			a.Min, a.Max = a.Min/1.5, a.Max*1.5
@@ -39,6 +42,14 @@ func (c *Chart) axes(p *plot.Plot) {
 			a.Tick.Marker = marks
 		}
 	}
+}
+
+// nearPower returns the power of ten that is within 3 % of x, or x.
+func nearPower(x float64) float64 {
+	if p := math.Pow(10, math.Round(math.Log10(x))); math.Abs(x/p-1) < 0.03 {
+		return p
+	}
+	return x
 }
 
 // linearTicks are at multiples of 1, 2 or 5 times a power of ten, about five of

@@ -44,50 +44,32 @@ func Bandwidth(ctx context.Context, s *BandwidthSettings) ([]BandwidthRow, error
 	}
 	n, rounds, workers := s.N, s.Rounds, s.Workers
 	if n == 0 {
-		n = 32_000_000
+		n = DefaultStreamN
 	}
 	if rounds == 0 {
 		rounds = 7
 	}
 	if workers == nil {
-		all := parallel.Team(0).Size()
-		for w := 1; w < all; w *= 2 {
-			workers = append(workers, w)
-		}
-		workers = append(workers, all)
+		workers = WorkerCounts()
 	}
 	if n < 1 || rounds < 1 {
 		return nil, fmt.Errorf("bench: bandwidth of %d elements in %d rounds", n, rounds)
 	}
-	x, y := make([]float64, n), make([]float64, n)
-	parallel.For(0, n, func(lo, hi int) { // touched by the workers that use it
-		for i := lo; i < hi; i++ {
-			x[i], y[i] = 1, 0.5
-		}
-	})
+	vectors := newStream(n)
 	var rows []BandwidthRow
 	var contenders []Contender
 	var bytes []float64
-	// Short vectors are gone through several times, so that a cell takes
-	// milliseconds and not the resolution of a clock.
-	times := max(1, 4_000_000/n)
-	add := func(kernel string, w int, perElement float64, run func()) {
+	add := func(kernel string, w int, perElement float64, run func(int) error) {
 		rows = append(rows, BandwidthRow{Kernel: kernel, Workers: w, N: n})
-		bytes = append(bytes, perElement*float64(n)*float64(times))
-		contenders = append(contenders, Contender{kernel, func() error {
-			for range times {
-				run()
-			}
-			return nil
-		}})
+		bytes = append(bytes, perElement)
+		contenders = append(contenders, Contender{kernel, func() error { return run(w) }})
 	}
 	for _, w := range workers {
 		if w < 1 {
 			return nil, fmt.Errorf("bench: bandwidth with %d workers", w)
 		}
-		t := parallel.Team(w)
-		add("dot", w, 16, func() { parallel.Dot(t, x, y) })
-		add("triad", w, 24, func() { parallel.Axpy(t, y, 1e-9, x) })
+		add("dot", w, dotBytes, vectors.dot)
+		add("triad", w, triadBytes, vectors.triad)
 	}
 	if s.Progress != nil {
 		round, first := 0, contenders[0].Run
@@ -102,11 +84,16 @@ func Bandwidth(ctx context.Context, s *BandwidthSettings) ([]BandwidthRow, error
 		return nil, err
 	}
 	for k := range rows {
-		rate := make([]float64, len(seconds[k]))
-		for r, t := range seconds[k] {
-			rate[r] = bytes[k] / t / 1e9
-		}
-		rows[k].GBs = Summarize(rate)
+		rows[k].GBs = Summarize(vectors.rate(bytes[k], seconds[k]))
 	}
 	return rows, nil
+}
+
+// WorkerCounts returns 1, 2, 4, … and GOMAXPROCS.
+func WorkerCounts() (workers []int) {
+	all := parallel.Team(0).Size()
+	for w := 1; w < all; w *= 2 {
+		workers = append(workers, w)
+	}
+	return append(workers, all)
 }

@@ -50,8 +50,13 @@ type Contender struct {
 // round: seconds[k][r] is contender k in round r. It stops at the first error
 // and when ctx ends.
 func Interleave(ctx context.Context, rounds int, c []Contender) (seconds [][]float64, err error) {
+	return interleave(ctx, 1, rounds, c)
+}
+
+// interleave is [Interleave] after so many rounds to warm up.
+func interleave(ctx context.Context, warm, rounds int, c []Contender) (seconds [][]float64, err error) {
 	seconds = make([][]float64, len(c))
-	for round := range rounds + 1 {
+	for round := range warm + rounds {
 		for k := range c {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -60,7 +65,7 @@ func Interleave(ctx context.Context, rounds int, c []Contender) (seconds [][]flo
 			if err := c[k].Run(); err != nil {
 				return nil, err
 			}
-			if round > 0 { // the first round warms up
+			if round >= warm {
 				seconds[k] = append(seconds[k], time.Since(begin).Seconds())
 			}
 		}

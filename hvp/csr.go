@@ -19,7 +19,7 @@ import (
 //
 // Where many rows in turn have the columns of the row before plus one, as in the
 // matrix of a grid, a product does not read the columns, nor the values if those
-// repeat too; see [CSR.ProductBytes].
+// repeat too; see [CSR.ProductTraffic].
 type CSR struct {
 	rows, cols int
 	rowPtr     []int

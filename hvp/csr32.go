@@ -91,8 +91,8 @@ func (a *CSR32) Bytes() int64 {
 	return own(a)
 }
 
-// ProductBytes is [CSR.ProductBytes] with 8 bytes per entry in place of 12.
-func (a *CSR32) ProductBytes() int64 { return a.runs.productBytes(a.rowPtr, 4) }
+// ProductTraffic is [CSR.ProductTraffic] with 8 bytes per entry in place of 12.
+func (a *CSR32) ProductTraffic() int64 { return a.runs.productTraffic(a.rowPtr, 4) }
 
 // Accuracy implements [Approximate]: the largest relative change of an entry, at
 // most 2^-24 for entries that are normal numbers of float32.

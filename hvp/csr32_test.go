@@ -48,8 +48,8 @@ func TestFloat32(t *testing.T) {
 				t.Errorf("%s, %d workers: not the product of the rounded values (%v)", name, workers, err)
 			}
 		}
-		if b.NNZ() != a.NNZ() || b.Bytes() != a.Bytes()-4*int64(a.NNZ()) || b.ProductBytes() > a.ProductBytes() {
-			t.Errorf("%s: %d entries, %d bytes, %d per product; the CSR has %d, %d, %d", name, b.NNZ(), b.Bytes(), b.ProductBytes(), a.NNZ(), a.Bytes(), a.ProductBytes())
+		if b.NNZ() != a.NNZ() || b.Bytes() != a.Bytes()-4*int64(a.NNZ()) || b.ProductTraffic() > a.ProductTraffic() {
+			t.Errorf("%s: %d entries, %d bytes, %d per product; the CSR has %d, %d, %d", name, b.NNZ(), b.Bytes(), b.ProductTraffic(), a.NNZ(), a.Bytes(), a.ProductTraffic())
 		}
 		if e := b.Accuracy(); e > 0x1p-24 || e == 0 && !slices.Equal(val, rounded) {
 			t.Errorf("%s: accuracy %v", name, e)

@@ -90,8 +90,8 @@ func applyCSR[V kernel.Value](r *csrRuns, dst, x []float64, rowPtr []int, col []
 	}
 }
 
-// productBytes is [CSR.ProductBytes] for values of the given size.
-func (r *csrRuns) productBytes(rowPtr []int, size int64) int64 {
+// productTraffic is [CSR.ProductTraffic] for values of the given size.
+func (r *csrRuns) productTraffic(rowPtr []int, size int64) int64 {
 	rows := len(rowPtr) - 1
 	if r.first == nil {
 		return int64(rowPtr[rows])*(4+size) + int64(rows)*8
@@ -111,8 +111,8 @@ func (r *csrRuns) productBytes(rowPtr []int, size int64) int64 {
 	return bytes
 }
 
-// ProductBytes returns how many bytes of the matrix one product reads: 12 per
+// ProductTraffic returns how many bytes of the matrix one product reads: 12 per
 // entry (a value and a column) and 8 per row, less what repeats from one row to
 // the next in a pattern that the matrix was found to have. With the vectors, 8
 // bytes per column and 8 per row, that is the memory traffic of a product.
-func (a *CSR) ProductBytes() int64 { return a.runs.productBytes(a.rowPtr, 8) }
+func (a *CSR) ProductTraffic() int64 { return a.runs.productTraffic(a.rowPtr, 8) }

@@ -98,7 +98,7 @@ func TestPatternsDoNotChangeProducts(t *testing.T) {
 				}
 			}
 			plain := int64(len(val))*12 + int64(len(ptr))*8
-			if read := float64(a.ProductBytes()) / float64(plain); read > c.share {
+			if read := float64(a.ProductTraffic()) / float64(plain); read > c.share {
 				t.Errorf("a product reads %.2f of the plain matrix, want at most %v", read, c.share)
 			}
 			if a.Bytes() < plain || a.Bytes() > plain+plain/4 {
@@ -110,7 +110,7 @@ func TestPatternsDoNotChangeProducts(t *testing.T) {
 		})
 	}
 	unstructured := randomCSR(t, 300, 200)
-	if ptr, _, val := unstructured.RawCSR(); unstructured.ProductBytes() != int64(len(val))*12+int64(len(ptr)-1)*8 {
+	if ptr, _, val := unstructured.RawCSR(); unstructured.ProductTraffic() != int64(len(val))*12+int64(len(ptr)-1)*8 {
 		t.Error("a pattern in a random matrix")
 	}
 }

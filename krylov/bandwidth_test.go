@@ -73,8 +73,8 @@ func BenchmarkUpdateBandwidth(b *testing.B) {
 		{"cg", "cg", nothing{n}, 0},
 		{"minres", "minres", nothing{n}, 0},
 		{"cg, stencil", "cg", stencil, 0},
-		{"cg, 5 points", "cg", assembled, assembled.ProductBytes()},
-		{"cg, 5 points, varying", "cg", varying, varying.ProductBytes()},
+		{"cg, 5 points", "cg", assembled, assembled.ProductTraffic()},
+		{"cg, 5 points, varying", "cg", varying, varying.ProductTraffic()},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			m := newMethod(b, c.method)

@@ -36,6 +36,15 @@ func (h *denoiseHessian) Structure() hvp.Structure {
 	return hvp.Symmetric
 }
 
+// ProductTraffic returns the bytes that a product reads beyond x and dst; package
+// bench looks for it.
+func (h *denoiseHessian) ProductTraffic() int64 {
+	if h.stored != nil {
+		return 8 * 8 * int64(len(h.y))
+	}
+	return 8 * 5 * int64(len(h.y))
+}
+
 // hessianProduct is one product as a parallel task.
 type hessianProduct struct {
 	h       *denoiseHessian

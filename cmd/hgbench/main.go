@@ -6,6 +6,9 @@
 //	hgbench solve [flags]   a linear system of yours
 //	hgbench stream [flags]  the memory bandwidth by workers
 //	hgbench check [flags]   every piece of a problem against differences
+//	hgbench scale [flags]   how times grow with workers and sizes
+//	hgbench compare A B     two runs of scale
+//	hgbench list            what there is to choose from
 //	hgbench help [command]
 //
 // Data goes to standard output, progress to standard error. Exit status: 0 only
@@ -51,6 +54,9 @@ var commands = []command{
 	{"stream", "measure the memory bandwidth by workers", runStream},
 	{"check", "check every piece of a problem", runCheck},
 	{"precond", "compare preconditioners on one system", runPrecond},
+	{"scale", "measure how times grow with workers, sizes and conditioning", runScale},
+	{"compare", "compare two runs of scale", runCompare},
+	{"list", "list problems, methods, preconditioners and studies", runList},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.
@@ -175,6 +181,29 @@ func newFlags(name string) *flag.FlagSet {
 // parse parses args, prints help if it was asked for, and refuses arguments
 // that are not flags.
 func parse(fs *flag.FlagSet, stdout io.Writer, intro string, args []string) error {
+	rest, err := parseMixed(fs, stdout, intro, args)
+	if err == nil && len(rest) > 0 {
+		return usagef("unexpected argument %q; see hgbench help %s", rest[0], fs.Name())
+	}
+	return err
+}
+
+// parseMixed is parse for commands that take arguments, which it returns: before,
+// between and after the flags.
+func parseMixed(fs *flag.FlagSet, stdout io.Writer, intro string, args []string) (rest []string, err error) {
+	for {
+		if err := parseFlags(fs, stdout, intro, args); err != nil {
+			return nil, err
+		}
+		if fs.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+	}
+}
+
+// parseFlags parses the flags up to the first argument that is none.
+func parseFlags(fs *flag.FlagSet, stdout io.Writer, intro string, args []string) error {
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -184,8 +213,6 @@ func parse(fs *flag.FlagSet, stdout io.Writer, intro string, args []string) erro
 		return err
 	case err != nil:
 		return usagef("%v; see hgbench help %s", err, fs.Name())
-	case fs.NArg() > 0:
-		return usagef("unexpected argument %q; see hgbench help %s", fs.Arg(0), fs.Name())
 	}
 	return nil
 }

@@ -142,7 +142,7 @@ func (r *solveReport) set(res *krylov.Result, s *krylov.Settings, j *solveJob, e
 				a = t.(*hvp.CSR)
 			}
 		}
-		r.Bytes += int64(res.Products) * a.ProductBytes()
+		r.Bytes += int64(res.Products) * a.ProductTraffic()
 	}
 	r.GBPerS = number(float64(r.Bytes) / 1e9 / r.Seconds)
 }

@@ -310,7 +310,7 @@ func TestSolveStencils(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					want += int64(r.Products) * a.ProductBytes()
+					want += int64(r.Products) * a.ProductTraffic()
 				}
 				if r.N > 1 && r.Bytes != want {
 					t.Errorf("%v: %d bytes in %d iterations and %d products, want %d", args, r.Bytes, r.Iterations, r.Products, want)
