@@ -24,7 +24,7 @@ type Jacobi struct {
 // ErrNoDiagonal says that an operator does not know its diagonal.
 var ErrNoDiagonal = errors.New("the operator has no Diag")
 
-// NotPositiveError reports a diagonal entry that Jacobi cannot use. If the
+// NotPositiveError reports a diagonal entry that a preconditioner cannot use. If the
 // operator is symmetric it is not positive definite, with the i-th unit vector
 // as a witness.
 type NotPositiveError struct {
@@ -40,7 +40,7 @@ func (e *NotPositiveError) Error() string {
 	if e.Symmetric {
 		need = "a positive diagonal for a symmetric operator"
 	}
-	return fmt.Sprintf("precond: diagonal entry %d is %v; Jacobi needs %s", e.Index, e.Value, need)
+	return fmt.Sprintf("precond: diagonal entry %d is %v; what is needed is %s", e.Index, e.Value, need)
 }
 
 // NewJacobi returns the Jacobi preconditioner of a, which must be square and

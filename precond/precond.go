@@ -82,6 +82,12 @@ func make1[P Preconditioner](build func(context.Context, hvp.Operator) (P, error
 	}
 }
 
+// withDefaults is make1 for a constructor with settings, of which nil means the
+// defaults.
+func withDefaults[P Preconditioner, S any](build func(context.Context, hvp.Operator, *S) (P, error)) func(context.Context, hvp.Operator) (Preconditioner, error) {
+	return make1(func(ctx context.Context, a hvp.Operator) (P, error) { return build(ctx, a, nil) })
+}
+
 // notApplicable returns an error that wraps [ErrNotApplicable] and why.
 func notApplicable(kind string, a hvp.Operator, why error) error {
 	return fmt.Errorf("precond: %s of a %T is %w: %w", kind, a, ErrNotApplicable, why)
