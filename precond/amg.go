@@ -87,7 +87,7 @@ func (s *AMGSettings) check(n int) error {
 //
 // # Cycle
 //
-// A symmetric V-cycle (or W) with one step of a smoother before and one after the
+// A symmetric W-cycle (or V), a fixed operator, with one step of a smoother before and one after the
 // coarse correction, x ← x + W·(b − A·x). W is diagonal with the weights
 // of SPAI-0, a_ii/Σ_j a_ij² (Bröker & Grote, Appl. Numer. Math. 41, 2002,
 // doi:10.1016/S0168-9274(01)00110-6), at most 1.9/Σ_j |a_ij|, in both cases of the matrix
@@ -100,10 +100,9 @@ func (s *AMGSettings) check(n int) error {
 // P and the coarse matrices are kept in float32, sums and vectors in float64: M is
 // linear and symmetric to rounding errors of float64. The finest matrix is that of the
 // caller, kept and not copied. One application reads, on the finest level, A
-// twice, P and its transpose once, and 13 n-vectors; all levels together by
-// the operator complexity more. Memory beyond A: about 50 bytes per
-// unknown for a 5-point stencil, 80 for a 7-point one, one n-vector
-// more for each concurrent application; see Report.
+// twice, P and its transpose once, and 13 n-vectors. A W-cycle does on level k 2ᵏ times,
+// a V-cycle once, what that costs on the matrix of level k, which has about a sixth of the
+// rows of the one before. Report has the memory beyond A.
 type AMG struct {
 	set       AMGSettings
 	n         int

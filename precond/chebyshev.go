@@ -43,7 +43,7 @@ type ChebyshevSettings struct {
 // be even, it goes to −∞: λ·p(λ) is positive for all λ > 0, and M is positive
 // definite whatever the estimates are.
 //
-// Memory: 4 n-vectors, one of them D⁻¹; two for each more concurrent application. Traffic per
+// Memory: 3 n-vectors, one of them D⁻¹; two for each more concurrent application. Traffic per
 // degree: that of a product and 7 n-vectors, 5 if A gives row ranges
 // ([hvp.RowRanger]), since then the update follows while the rows are in cache.
 type Chebyshev struct {

@@ -22,11 +22,15 @@ func chebyshev(s *precond.ChebyshevSettings) precondtest.Build {
 }
 
 func TestChebyshevContract(t *testing.T) {
-	a, err := hvp.NewStencil(1, 0.01, 70, 90)
+	rows := 70
+	if raceEnabled {
+		rows = 25 // more than one block
+	}
+	a, err := hvp.NewStencil(1, 0.01, rows, 90)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := hvp.NewStencil(2, 0.5, 70, 90)
+	other, err := hvp.NewStencil(2, 0.5, rows, 90)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +39,7 @@ func TestChebyshevContract(t *testing.T) {
 	}
 	// Products only: no rows, no diagonal.
 	plain := func(a hvp.Operator) hvp.Operator {
-		return &hvp.Func{Rows: 6300, Promise: hvp.SPD, Mul: a.Apply}
+		return &hvp.Func{Rows: rows * 90, Promise: hvp.SPD, Mul: a.Apply}
 	}
 	precondtest.Test(t, plain(a), plain(other), chebyshev(nil), nil)
 }
@@ -125,8 +129,12 @@ func TestChebyshevBoundTooSmall(t *testing.T) {
 // TestChebyshevReducesIterations: fewer iterations, and fewer inner products, than
 // without.
 func TestChebyshevReducesIterations(t *testing.T) {
-	a := stencil(t, 1e-4, 200, 200)
-	b := filled(200*200, 1)
+	m0 := 200
+	if raceEnabled {
+		m0 = 50
+	}
+	a := stencil(t, 1e-4, m0, m0)
+	b := filled(m0*m0, 1)
 	jacobi, err := precond.NewJacobi(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
