@@ -102,7 +102,8 @@ func (s *AMGSettings) check(n int) error {
 // caller, kept and not copied. One application reads, on the finest level, A
 // twice, P and its transpose once, and 13 n-vectors. A W-cycle does on level k 2ᵏ times,
 // a V-cycle once, what that costs on the matrix of level k, which has about a sixth of the
-// rows of the one before. Report has the memory beyond A.
+// rows of the one before. Memory beyond A: about 110 bytes per unknown for a 5-point
+// stencil, 140 for a 7-point one, vectors included; see Report.
 type AMG struct {
 	set       AMGSettings
 	n         int
