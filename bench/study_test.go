@@ -182,16 +182,17 @@ func TestSystems(t *testing.T) {
 		t.Errorf("condition number %v of [%v, %v], %v", x.Max/x.Min, x.Min, x.Max, err)
 	}
 	nnz := int64(5*400 - 4*20)
+	traffic := a.(*hvp.CSR).ProductTraffic()
 	for _, c := range []struct {
 		cfg     bench.SolveConfig
 		traffic int64
 		nnz     int64
 		method  string
 	}{
-		{bench.SolveConfig{A: a, Solver: "cg"}, a.ProductTraffic(), nnz, "cg"},
+		{bench.SolveConfig{A: a, Solver: "cg"}, traffic, nnz, "cg"},
 		{bench.SolveConfig{A: free, Solver: "minres", Precond: hypergrad.Jacobi}, 0, 0, "minres"},
-		{bench.SolveConfig{A: a, Solver: "auto", RHS: 3}, a.ProductTraffic(), nnz, "block cg"},
-		{bench.SolveConfig{A: a, Solver: "minres", RHS: 3}, a.ProductTraffic(), nnz, "pseudo-block minres"},
+		{bench.SolveConfig{A: a, Solver: "auto", RHS: 3}, traffic, nnz, "block cg"},
+		{bench.SolveConfig{A: a, Solver: "minres", RHS: 3}, traffic, nnz, "pseudo-block minres"},
 		{bench.SolveConfig{A: hvp.Scale(2, a), Solver: "cg"}, -1, 0, "cg"},
 	} {
 		sys, err := bench.NewSolveSystem(ctx, &c.cfg)

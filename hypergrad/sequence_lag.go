@@ -25,20 +25,15 @@ type lag struct {
 	price        float64
 }
 
-// An operatorUser is a preconditioner that applies the operator it was made for,
-// which is not valid at another point: it cannot be kept.
-type operatorUser interface{ UsesOperator() bool }
-
 // provide makes l.m ready for a.
 func (l *lag) provide(ctx context.Context, make PrecondFunc, a hvp.Operator, keep bool) error {
 	n, _ := a.Dims()
 	if l.m != nil && keep {
 		rows, _ := l.m.Dims()
 		_, diagonal := l.m.(hvp.DiagonalMatrix)
-		user, is := l.m.(operatorUser)
 		switch {
 		case rows != n:
-		case !diagonal && !(is && user.UsesOperator()) && l.Excess < l.price:
+		case !diagonal && !precond.UsesOperator(l.m) && l.Excess < l.price:
 			l.Age++
 			return nil
 		case l.m.Refresh(ctx, a) == nil:

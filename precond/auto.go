@@ -213,6 +213,9 @@ func jacobiIterations(ctx context.Context, a hvp.Operator) (expected float64, pr
 	return digits / rate, res.Products, nil
 }
 
+// UsesOperator implements [OperatorUser].
+func (m *Auto) UsesOperator() bool { return UsesOperator(m.Preconditioner) }
+
 // Kind returns the name of the kind that was picked.
 func (m *Auto) Kind() string { return m.kind }
 

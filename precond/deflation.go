@@ -113,7 +113,7 @@ func (m *Deflation) Refresh(ctx context.Context, a hvp.Operator) error {
 func (m *Deflation) build(ctx context.Context, a hvp.Operator) error {
 	begin := time.Now()
 	if !hvp.StructureOf(a).Has(hvp.Symmetric) {
-		return notApplicable("deflation", a, errNotSymmetric)
+		return notApplicable("deflation", a, ErrNotSymmetric)
 	}
 	n, k, team := m.n, m.k, parallel.FromContext(ctx)
 	m.spd = hvp.StructureOf(a).Has(hvp.Semidefinite)

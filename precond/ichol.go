@@ -85,6 +85,9 @@ func (e *ShiftLimitError) Error() string {
 		e.Row, e.Pivot, e.Shift)
 }
 
+// Is implements the interface of errors.Is.
+func (e *ShiftLimitError) Is(target error) bool { return target == ErrIndefinite }
+
 // NewIC returns an incomplete Cholesky factorisation of a, which must have entries
 // ([hvp.Assemble]) and promise to be symmetric. A diagonal entry that is not positive
 // gives a [*NotPositiveError], other signs that a is not positive definite an
@@ -227,7 +230,7 @@ func (s *schwarz) assemble(m Preconditioner, kind string, a hvp.Operator) (*hvp.
 		}
 	}
 	if s.symmetric && !hvp.StructureOf(a).Has(hvp.Symmetric) {
-		return nil, notApplicable(kind, a, errNotSymmetric)
+		return nil, notApplicable(kind, a, ErrNotSymmetric)
 	}
 	csr, err := hvp.Assemble(a)
 	if errors.Is(err, hvp.ErrNotAssembled) {

@@ -25,7 +25,8 @@ type Jacobi struct {
 var ErrNoDiagonal = errors.New("the operator has no Diag")
 
 // NotPositiveError reports a diagonal entry, or a pivot of a diagonal block, that
-// cannot be used. If it is an entry and the operator is symmetric it is not positive definite, with the i-th unit vector
+// cannot be used. If it is an entry and the operator is symmetric, that is not
+// positive definite, with the i-th unit vector
 // as a witness.
 type NotPositiveError struct {
 	Index int
@@ -41,6 +42,12 @@ func (e *NotPositiveError) Error() string {
 		need = "a positive diagonal for a symmetric operator"
 	}
 	return fmt.Sprintf("precond: diagonal entry %d is %v; need %s", e.Index, e.Value, need)
+}
+
+// Is implements the interface of errors.Is: a symmetric operator with such an entry is
+// not semidefinite, unless the entry is too large.
+func (e *NotPositiveError) Is(target error) bool {
+	return target == ErrIndefinite && e.Symmetric && e.Value < 0
 }
 
 // NewJacobi returns the Jacobi preconditioner of a, which must be square and

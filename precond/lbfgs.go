@@ -104,7 +104,7 @@ func (m *LBFGS) Refresh(ctx context.Context, a hvp.Operator) error {
 		return err
 	}
 	if !hvp.StructureOf(a).Has(hvp.Symmetric) {
-		return notApplicable("L-BFGS", a, errNotSymmetric)
+		return notApplicable("L-BFGS", a, ErrNotSymmetric)
 	}
 	m.report = Report{Products: len(m.s)}
 	if m.inner != nil {

@@ -101,7 +101,7 @@ func (m *Multigrid) Refresh(ctx context.Context, a hvp.Operator) error {
 		}
 	}
 	if !hvp.StructureOf(a).Has(hvp.Symmetric) {
-		return notApplicable("multigrid", a, errNotSymmetric)
+		return notApplicable("multigrid", a, ErrNotSymmetric)
 	}
 	var levels []*gridLevel
 	rep := Report{}
@@ -323,10 +323,16 @@ func (t *smoothStep) Chunk(block int) {
 	}
 }
 
+// UsesOperator implements [OperatorUser].
+func (m *Multigrid) UsesOperator() bool { return true }
+
 // Report implements [Preconditioner].
 func (m *Multigrid) Report() Report { return m.report }
 
 // String names the preconditioner.
 func (m *Multigrid) String() string { return fmt.Sprintf("multigrid(degree %d)", m.set.Degree) }
 
-var _ Preconditioner = (*Multigrid)(nil)
+var (
+	_ Preconditioner = (*Multigrid)(nil)
+	_ OperatorUser   = (*Multigrid)(nil)
+)

@@ -82,6 +82,9 @@ func (e *IndefiniteError) Error() string {
 	return fmt.Sprintf("precond: the operator is not semidefinite: a direction has curvature %.3g", e.Curvature)
 }
 
+// Is implements the interface of errors.Is.
+func (e *IndefiniteError) Is(target error) bool { return target == ErrIndefinite }
+
 // errNotSemidefinite says which promise is missing.
 var errNotSemidefinite = errors.New("the operator does not promise to be semidefinite")
 
@@ -122,11 +125,6 @@ func NewNystrom(ctx context.Context, a hvp.Operator, s *NystromSettings) (*Nystr
 		return nil, err
 	}
 	return m, nil
-}
-
-// defaultNystrom is the catalogue's.
-func defaultNystrom(ctx context.Context, a hvp.Operator) (*Nystrom, error) {
-	return NewNystrom(ctx, a, nil)
 }
 
 // scaling returns S as a vector, μ and a note on their origin.

@@ -27,6 +27,19 @@ type Preconditioner interface {
 	String() string
 }
 
+// An OperatorUser applies A itself whenever it is applied, as polynomials and
+// multigrid cycles do: it must be refreshed when A changes, and is of no use once
+// A is gone. Others may be kept for operators nearby.
+type OperatorUser interface {
+	UsesOperator() bool
+}
+
+// UsesOperator reports whether m is an [OperatorUser].
+func UsesOperator(m Preconditioner) bool {
+	u, is := m.(OperatorUser)
+	return is && u.UsesOperator()
+}
+
 // Report describes a preconditioner and what it cost.
 type Report struct {
 	// Setup is the wall time of the last build or refresh.
@@ -44,6 +57,15 @@ type Report struct {
 // have, such as its entries, or promises that it does not give. It is no fault
 // of the operator.
 var ErrNotApplicable = errors.New("not applicable")
+
+// ErrNotSymmetric says that an operator does not promise to be symmetric. It comes
+// with [ErrNotApplicable].
+var ErrNotSymmetric = errors.New("the operator does not promise to be symmetric")
+
+// ErrIndefinite says that an operator turned out not to be positive semidefinite.
+// Errors with a witness, [*NotPositiveError], [*IndefiniteError] and
+// [*ShiftLimitError], are it too in the sense of errors.Is.
+var ErrIndefinite = errors.New("the operator is not positive semidefinite")
 
 // A Kind is a way to make a preconditioner from an operator alone, with default
 // parameters.
@@ -80,6 +102,12 @@ func make1[P Preconditioner](build func(context.Context, hvp.Operator) (P, error
 		}
 		return p, nil
 	}
+}
+
+// withDefaults is make1 for a constructor with settings, of which nil means the
+// defaults.
+func withDefaults[P Preconditioner, S any](build func(context.Context, hvp.Operator, *S) (P, error)) func(context.Context, hvp.Operator) (Preconditioner, error) {
+	return make1(func(ctx context.Context, a hvp.Operator) (P, error) { return build(ctx, a, nil) })
 }
 
 // notApplicable returns an error that wraps [ErrNotApplicable] and why.

@@ -87,11 +87,6 @@ func NewSaddle(ctx context.Context, a hvp.Operator, s *SaddleSettings) (*Saddle,
 	return m, nil
 }
 
-// defaultSaddle is the catalogue's.
-func defaultSaddle(ctx context.Context, a hvp.Operator) (*Saddle, error) {
-	return NewSaddle(ctx, a, nil)
-}
-
 // parts returns H, B, Bᵀ and −C, nil if that is zero.
 func parts(a hvp.Operator) (h, b, bt, corner hvp.Operator, err error) {
 	symmetric := hvp.StructureOf(a).Has(hvp.Symmetric)
@@ -106,7 +101,7 @@ func parts(a hvp.Operator) (h, b, bt, corner hvp.Operator, err error) {
 		if !symmetric { // B and Bᵀ by construction?
 			x, isB := b.(*hvp.CSR)
 			if t, err := hvp.Transpose(b); !isB || err != nil || t != bt && hvp.Operator(x) != bt {
-				return nil, nil, nil, nil, notApplicable("saddle", a, errNotSymmetric)
+				return nil, nil, nil, nil, notApplicable("saddle", a, ErrNotSymmetric)
 			}
 		}
 		return h, b, bt, corner, nil
@@ -116,7 +111,7 @@ func parts(a hvp.Operator) (h, b, bt, corner hvp.Operator, err error) {
 		return nil, nil, nil, nil, notApplicable("saddle", a, err)
 	}
 	if !symmetric {
-		return nil, nil, nil, nil, notApplicable("saddle", a, errNotSymmetric)
+		return nil, nil, nil, nil, notApplicable("saddle", a, ErrNotSymmetric)
 	}
 	rows, _ := x.Dims()
 	n := trailingZeros(x)

@@ -2,7 +2,6 @@ package precond
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -10,9 +9,6 @@ import (
 	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
-
-// errNotSymmetric says which promise is missing.
-var errNotSymmetric = errors.New("the operator does not promise to be symmetric")
 
 // update is the symmetric operator M₀ + Q·C·Qᵀ with few columns in Q: what
 // several preconditioners are in the end.

@@ -38,6 +38,7 @@ type listEntry struct {
 var problemSummaries = map[string]string{
 	"denoise":   "field of experts on an image: filter weights, and filters, of a denoiser",
 	"logistic":  "l2-regularised logistic regression on LIBSVM files: penalties",
+	"pagerank":  "PageRank of a directed graph, a fixed point: its damping",
 	"quadratic": "quadratic energy of any size, spectrum and number of parameters, with a closed form",
 	"smoothing": "smoothing on a grid of 1, 2 or 3 dimensions: its strength, with a closed form",
 }
@@ -49,6 +50,7 @@ var methodSummaries = map[string]string{
 	"minres-qlp": "minres with the solution of least norm: symmetric, singular or ill-conditioned",
 	"gmres":      "generalised minimal residuals with restarts: any square operator",
 	"fgmres":     "gmres with a preconditioner that may vary",
+	"gcrodr":     "gmres that carries a deflation space from solve to solve",
 	"idrs":       "induced dimension reduction: any square operator, short recurrences",
 	"lsmr":       "least squares and systems of any shape, by products with A and its transpose",
 }

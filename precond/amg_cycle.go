@@ -1,0 +1,246 @@
+package precond
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/internal/parallel"
+)
+
+// amgWork holds the vectors of one application and runs its sweeps.
+type amgWork struct {
+	m    *AMG
+	team parallel.Team
+	// Vectors of each level: the iterate x; the right-hand side b and the result
+	// e, from level 1 on; d, with Chebyshev smoothing, the last update; s, with
+	// W-cycles, the residual of the first visit and its correction.
+	x, b, e, d, r, s [][]float64
+
+	// The sweep under way.
+	op           sweepOp
+	l            *amgLevel
+	dst, in, rhs []float64
+	upd          []float64
+	c, f         float64
+}
+
+type sweepOp int
+
+const (
+	sweepScale    sweepOp = iota // dst = f·W·rhs
+	sweepScaleD                  // dst = upd = f·W·rhs
+	sweepResidual                // dst = rhs − A·in
+	sweepRestrict                // dst = f·Pᵀ·in
+	sweepProlong                 // dst += P·in
+	sweepSmooth                  // dst = in + W·(rhs − A·in)
+	sweepCheb                    // upd = c·upd + f·W·(rhs − A·in), dst = in + upd
+)
+
+// amgPool lends works: one is kept for good, so that the garbage collector never
+// takes the vectors of a solve away between two applications.
+type amgPool struct {
+	kept   atomic.Pointer[amgWork]
+	others sync.Pool
+}
+
+func (m *AMG) getWork() *amgWork {
+	if w := m.pool.kept.Swap(nil); w != nil {
+		return w
+	}
+	if w, _ := m.pool.others.Get().(*amgWork); w != nil {
+		return w
+	}
+	return m.newWork()
+}
+
+func (m *AMG) putWork(w *amgWork) {
+	if !m.pool.kept.CompareAndSwap(nil, w) {
+		m.pool.others.Put(w)
+	}
+}
+
+// newWork allocates the vectors of all levels.
+func (m *AMG) newWork() *amgWork {
+	w := &amgWork{m: m}
+	k := len(m.levels)
+	for _, v := range []*[][]float64{&w.x, &w.b, &w.e, &w.d, &w.r, &w.s} {
+		*v = make([][]float64, k)
+	}
+	for i, l := range m.levels {
+		last := i == k-1
+		if !last || m.coarse == nil {
+			w.x[i] = make([]float64, l.n)
+			if m.set.ChebyshevDegree > 0 {
+				w.d[i] = make([]float64, l.n)
+			}
+		}
+		if i > 0 {
+			w.b[i], w.e[i] = make([]float64, l.n), make([]float64, l.n)
+			if !m.set.VCycle && !last {
+				w.r[i], w.s[i] = make([]float64, l.n), make([]float64, l.n)
+			}
+		}
+	}
+	return w
+}
+
+// vectorBytes returns the memory of the vectors of one application.
+func (m *AMG) vectorBytes() (bytes int64) {
+	w := m.getWork()
+	defer m.putWork(w)
+	for _, vs := range [][][]float64{w.x, w.b, w.e, w.d, w.r, w.s} {
+		for _, v := range vs {
+			bytes += 8 * int64(len(v))
+		}
+	}
+	return bytes
+}
+
+// Apply implements [hvp.Operator]: one cycle from zero.
+func (m *AMG) Apply(ctx context.Context, dst, x []float64) error {
+	if m.broken {
+		return errBroken
+	}
+	if len(dst) != m.n || len(x) != m.n {
+		return fmt.Errorf("precond: amg of order %d: len(dst) = %d, len(x) = %d", m.n, len(dst), len(x))
+	}
+	if m.n == 0 {
+		return nil
+	}
+	w := m.getWork()
+	w.team = parallel.FromContext(ctx)
+	w.cycle(0, dst, x)
+	w.dst, w.in, w.rhs, w.upd, w.l = nil, nil, nil, nil, nil
+	m.putWork(w)
+	return nil
+}
+
+// cycle sets dst to one cycle of level i for the right-hand side b from zero. Until
+// the last sweep, dst is scratch memory.
+func (w *amgWork) cycle(i int, dst, b []float64) {
+	m := w.m
+	l := m.levels[i]
+	if i == len(m.levels)-1 && m.coarse != nil {
+		copy(dst, b)
+		m.coarse.solve(dst)
+		return
+	}
+	x, spare := w.smoothZero(l, w.x[i], dst, w.d[i], b)
+	if i+1 < len(m.levels) {
+		next := m.levels[i+1]
+		w.sweep(sweepResidual, l, spare, x, b, l.parts)
+		w.f = 1
+		if i == 0 {
+			w.f = m.scale
+		}
+		rhs, e := w.b[i+1], w.e[i+1]
+		w.sweep(sweepRestrict, l, rhs, spare, nil, l.rt.parts)
+		w.cycle(i+1, e, rhs)
+		if !m.set.VCycle && w.r[i+1] != nil {
+			// e ← e + C·(b − A·e) for the cycle C of the next level.
+			w.sweep(sweepResidual, next, w.r[i+1], e, rhs, next.parts)
+			w.cycle(i+1, w.s[i+1], w.r[i+1])
+			parallel.Axpy(w.team, e, 1, w.s[i+1])
+		}
+		w.sweep(sweepProlong, l, x, e, nil, l.p.parts)
+	}
+	w.smooth(l, spare, x, w.d[i], b)
+}
+
+// sweep runs one operation over the chunks of a matrix.
+func (w *amgWork) sweep(op sweepOp, l *amgLevel, dst, in, rhs []float64, parts []int) {
+	w.op, w.l, w.dst, w.in, w.rhs = op, l, dst, in, rhs
+	w.team.Run(len(parts)-1, w)
+}
+
+// Chunk implements parallel.Task.
+func (w *amgWork) Chunk(c int) {
+	l := w.l
+	switch w.op {
+	case sweepRestrict:
+		rt := &l.rt
+		lo, hi := rt.parts[c], rt.parts[c+1]
+		kernel.CSRProduct(w.dst, w.in, rt.ptr, rt.col, rt.val, lo, hi)
+		if w.f != 1 {
+			kernel.ScaleTo(w.dst[lo:hi], w.f, w.dst[lo:hi])
+		}
+		return
+	case sweepProlong:
+		kernel.CSRAdd(w.dst, w.in, l.p.ptr, l.p.col, l.p.val, l.p.parts[c], l.p.parts[c+1])
+		return
+	}
+	// Rows of the level, in pieces that stay in the first-level cache between
+	// the product and what follows.
+	const piece = 512
+	for lo := l.parts[c]; lo < l.parts[c+1]; lo += piece {
+		hi := min(lo+piece, l.parts[c+1])
+		wt, b, dst := l.weight[lo:hi], w.rhs[lo:hi], w.dst[lo:hi]
+		switch w.op {
+		case sweepScale:
+			kernel.MulTo(dst, wt, b)
+		case sweepScaleD:
+			kernel.MulTo(dst, wt, b)
+			kernel.ScaleTo(dst, w.f, dst)
+			copy(w.upd[lo:hi], dst)
+		case sweepResidual:
+			l.product(w.dst, w.in, lo, hi)
+			kernel.SubFrom(dst, b)
+		case sweepSmooth:
+			l.product(w.dst, w.in, lo, hi)
+			kernel.SmoothTo(dst, w.in[lo:hi], wt, b)
+		case sweepCheb:
+			l.product(w.dst, w.in, lo, hi)
+			kernel.ChebyshevStep(dst, w.in[lo:hi], w.upd[lo:hi], wt, b, w.c, w.f)
+		}
+	}
+}
+
+// product sets rows lo … hi-1 of dst = A·x.
+func (l *amgLevel) product(dst, x []float64, lo, hi int) {
+	if l.val64 != nil {
+		kernel.CSRProduct(dst, x, l.ptr, l.col, l.val64, lo, hi)
+		return
+	}
+	kernel.CSRProduct(dst, x, l.ptr, l.col, l.val, lo, hi)
+}
+
+// smoothZero smooths from zero, beginning in x. It returns which of the two vectors
+// has the result, and the other one: such that as many steps again end in spare.
+func (w *amgWork) smoothZero(l *amgLevel, x, spare, d, b []float64) (result, other []float64) {
+	degree := w.m.set.ChebyshevDegree
+	if degree == 0 {
+		w.sweep(sweepScale, l, x, nil, b, l.parts)
+		return x, spare
+	}
+	poly := newChebyshevPoly(l.lambda, defaultRatio)
+	w.upd, w.f = d, poly.first()
+	w.sweep(sweepScaleD, l, x, nil, b, l.parts)
+	for range degree - 1 {
+		w.c, w.f = poly.next()
+		w.sweep(sweepCheb, l, spare, x, b, l.parts)
+		x, spare = spare, x
+	}
+	return x, spare
+}
+
+// smooth smooths x, with the help of spare; one of them has the result: spare after
+// an odd number of steps.
+func (w *amgWork) smooth(l *amgLevel, spare, x, d, b []float64) {
+	degree := w.m.set.ChebyshevDegree
+	if degree == 0 {
+		w.sweep(sweepSmooth, l, spare, x, b, l.parts)
+		return
+	}
+	poly := newChebyshevPoly(l.lambda, defaultRatio)
+	w.upd, w.c, w.f = d, 0, poly.first()
+	for k := range degree {
+		if k > 0 {
+			w.c, w.f = poly.next()
+		}
+		w.sweep(sweepCheb, l, spare, x, b, l.parts)
+		x, spare = spare, x
+	}
+}
