@@ -188,17 +188,7 @@ func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, 
 		s.MaxIter = max(1, s.MaxIter-first.Iterations)
 	}
 	rep.Solve, err = e.method().Solve(ctx, a, e.sol, e.rhs, s)
-	res := &rep.Solve
-	res.FirstResidual = first.FirstResidual
-	res.Iterations += first.Iterations
-	res.Restarts += first.Restarts
-	res.Products += first.Products
-	res.PrecondApplies += first.PrecondApplies
-	res.Reductions += first.Reductions
-	res.Bytes += first.Bytes
-	res.Elapsed += first.Elapsed
-	res.InProducts += first.InProducts
-	res.InPrecond += first.InPrecond
+	rep.Solve.Follows(&first)
 	return err
 }
 

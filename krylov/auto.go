@@ -86,16 +86,7 @@ func (m *Auto) definite(ctx context.Context, a hvp.Operator, x, b []float64, s *
 	res, err := m.minres.Solve(ctx, a, x, b, t)
 	m.settings = Settings{}
 	res.Path = "cg → minres"
-	res.FirstResidual = first.FirstResidual
-	res.Iterations += first.Iterations
-	res.Restarts += first.Restarts
-	res.Products += first.Products
-	res.PrecondApplies += first.PrecondApplies
-	res.Reductions += first.Reductions
-	res.Bytes += first.Bytes
-	res.Elapsed += first.Elapsed
-	res.InProducts += first.InProducts
-	res.InPrecond += first.InPrecond
+	res.Follows(&first)
 	if res.Direction == nil {
 		res.Curvature, res.Direction = first.Curvature, first.Direction
 	}

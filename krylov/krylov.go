@@ -176,6 +176,21 @@ func (r *Result) Condition() float64 {
 	return 0
 }
 
+// Follows adds to the counters of r those of an earlier solve whose iterate r went
+// on from, so that r describes both. Its own residuals, status and spectrum stay.
+func (r *Result) Follows(earlier *Result) {
+	r.FirstResidual = earlier.FirstResidual
+	r.Iterations += earlier.Iterations
+	r.Restarts += earlier.Restarts
+	r.Products += earlier.Products
+	r.PrecondApplies += earlier.PrecondApplies
+	r.Reductions += earlier.Reductions
+	r.Bytes += earlier.Bytes
+	r.Elapsed += earlier.Elapsed
+	r.InProducts += earlier.InProducts
+	r.InPrecond += earlier.InPrecond
+}
+
 // Solve solves A·x = b by the method that suits the promises of A, with a
 // workspace of its own. See [Method.Solve] for the rules.
 func Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
