@@ -6,6 +6,7 @@
 //	hgbench solve [flags]   a linear system of yours
 //	hgbench stream [flags]  the memory bandwidth by workers
 //	hgbench check [flags]   every piece of a problem against differences
+//	hgbench estimators      other estimators of the hypergradient, error and cost
 //	hgbench help [command]
 //
 // Data goes to standard output, progress to standard error. Exit status: 0 only
@@ -50,6 +51,7 @@ var commands = []command{
 	{"solve", "solve a linear system", runSolve},
 	{"stream", "measure the memory bandwidth by workers", runStream},
 	{"check", "check every piece of a problem", runCheck},
+	{"estimators", "compare estimators of the hypergradient", runEstimators},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.

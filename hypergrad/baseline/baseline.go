@@ -37,6 +37,9 @@ type Report struct {
 	// InnerSteps counts steps of an inner solver, recomputed ones left out (they
 	// are in Gradients).
 	InnerSteps int
+	// InnerDecrease is ‖G‖ before the last inner step over ‖G‖ at the start, zero
+	// without inner steps of the estimator's own.
+	InnerDecrease float64
 	// Step is the step length used, and LargestEigenvalue the estimate that it
 	// was chosen or checked by; zero if there was none.
 	Step, LargestEigenvalue float64

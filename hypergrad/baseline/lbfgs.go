@@ -20,12 +20,14 @@ import (
 // M_t made of the last Memory pairs s = y_{t+1} − y_t, r = G_{t+1} − G_t, and of a Cauchy
 // step (one product) before the first.
 //
-// This is not the derivative of the algorithm: M_t and a_t depend on w and y_t too.
-// What is left out is (∂(a_t·M_t)/∂w)·G(y_t): it vanishes with the gradient, so that the
-// estimate tends to dL/dw with y_T → y(w), as the exact derivative of algorithms whose
-// update varies does (Mehmood & Ochs, arXiv 2410.15923); far from the solution it is an
-// approximation of an approximation. The exact derivative would need products with
-// ∂²G/∂y² through the pairs.
+// This is not the derivative of the algorithm: M_t and a_t depend on w and y_t too, and
+// that would need products with ∂²G/∂y² through the pairs. What is left out,
+// (∂(a_t·M_t)/∂w)·G(y_t), vanishes with the gradient. The estimate then tends to dL/dw if
+// the products of the I − a_t·M_t·∂G/∂y tend to zero (Mehmood & Ochs on updates that vary,
+// arXiv 2410.15923). L-BFGS does not see to that: its matrices are made for the
+// gradients it meets and may blow up other directions. y_T can be good, and the estimate
+// bad: on a quadratic problem with κ = 100 and 20,000 unknowns, 64 steps take ‖G‖ to
+// 1.5e-5 of its size and leave an error of 0.3.
 //
 // It needs a problem that is a [hypergrad.Energy], for the line search of Armijo. Where
 // that finds no lower energy, at the level of rounding errors, the run ends early:
@@ -148,6 +150,7 @@ func (h *lbfgsHistory) forward(s *session, energy hypergrad.Energy, steps int, y
 		return fmt.Errorf("the curvature along the gradient at the start is %.3g: there is no first step", curvature)
 	}
 	h.first = 1 / curvature
+	startNorm := norm
 	for t := range steps {
 		h.apply(s.team, t, d, g)
 		slope := parallel.Dot(s.team, d, g)
@@ -197,6 +200,7 @@ func (h *lbfgsHistory) forward(s *session, energy hypergrad.Energy, steps int, y
 		h.rho, h.length = append(h.rho, rho), append(h.length, length)
 		copy(y, trial)
 		copy(g, trialG)
+		s.rep.InnerDecrease = norm / startNorm
 		norm = newNorm
 		s.rep.InnerSteps++
 	}

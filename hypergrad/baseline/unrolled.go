@@ -44,8 +44,10 @@ type Unrolled struct {
 	// Step is a; zero means chosen by the spectrum of ∂G/∂y at the start, as for
 	// [Neumann] and [FixedPoint]: it may be too large further on. A given one is
 	// checked there, unless Unchecked. Whatever it is, a gradient that grows beyond
-	// any transient ends the estimate with a [*DivergedError], and the note
-	// says if ‖G‖ is more than twice as large at the end as at the start.
+	// any transient ends the estimate with a [*DivergedError]. The note says if ‖G‖
+	// is more than twice as large at the end as at the start. A run may also go
+	// round in circles, where ∂G/∂y is larger than at the start: then
+	// Report.InnerDecrease stays where it is as Steps grows.
 	Step      float64
 	Unchecked bool
 	// Every is c, the number of steps from one kept state to the next. Zero means
@@ -146,6 +148,9 @@ func (e *Unrolled) Gradient(ctx context.Context, p hypergrad.Problem, y, w, dst 
 			return rep, err
 		}
 		rep.InnerSteps++
+	}
+	if u.first > 0 {
+		rep.InnerDecrease = u.size / u.first
 	}
 	if u.size > 2*u.first && rep.Note == "" {
 		rep.Note = fmt.Sprintf("‖G‖ grew from %.3g to %.3g", u.first, u.size)

@@ -132,6 +132,28 @@ func TestCheckpoints(t *testing.T) {
 	}
 }
 
+// TestInnerDecrease: the spectrum at the start says nothing about the rest of the way,
+// and a run that goes round in circles shows.
+func TestInnerDecrease(t *testing.T) {
+	p, y, w := denoiser(t, 24)
+	_, nw := p.Dims()
+	decrease := func(steps int, step float64) (d, chosen float64) {
+		rep, err := (&baseline.Unrolled{Steps: steps, HeavyBall: true, Step: step}).Gradient(t.Context(), p, y, w, make([]float64, nw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rep.InnerDecrease, rep.Step
+	}
+	few, chosen := decrease(100, 0)
+	if many, _ := decrease(300, 0); !(few > 1e-2 && many > 1e-2) {
+		t.Errorf("the chosen step: ‖G‖ falls to %.2g in 100 steps, %.2g in 300; does it suit the whole way now?", few, many)
+	}
+	few, _ = decrease(100, chosen/8)
+	if many, _ := decrease(300, chosen/8); !(many < 0.1*few) {
+		t.Errorf("an eighth of it: ‖G‖ falls to %.2g in 100 steps, %.2g in 300", few, many)
+	}
+}
+
 // TestTruncated: the last K steps differentiated are K steps from where they begin.
 func TestTruncated(t *testing.T) {
 	p, y, w := denoiser(t, 6)
