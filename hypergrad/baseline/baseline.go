@@ -104,19 +104,19 @@ type Kind struct {
 // Kinds lists the estimators.
 func Kinds() []Kind {
 	without := func(int) int { return 1 }
-	any := func(int) int { return 0 }
+	unlimited := func(int) int { return 0 }
 	return []Kind{
 		{"implicit", "the adjoint system of the theorem, solved to a verified residual", false, func(int) Estimator { return &Implicit{Precond: hypergrad.Jacobi} }, without},
-		{"cg", "the adjoint system by k steps of conjugate gradients", false, func(k int) Estimator { return &CG{Steps: k} }, any},
-		{"neumann", "k terms of the Neumann series of the inverse", false, func(k int) Estimator { return &Neumann{Terms: k} }, any},
-		{"fixed-point", "the adjoint system by k steps of the heavy ball", false, func(k int) Estimator { return &FixedPoint{Steps: k} }, any},
+		{"cg", "the adjoint system by k steps of conjugate gradients", false, func(k int) Estimator { return &CG{Steps: k} }, unlimited},
+		{"neumann", "k terms of the Neumann series of the inverse", false, func(k int) Estimator { return &Neumann{Terms: k} }, unlimited},
+		{"fixed-point", "the adjoint system by k steps of the heavy ball", false, func(k int) Estimator { return &FixedPoint{Steps: k} }, unlimited},
 		{"one-step", "one step of gradient descent at y, differentiated", false, func(int) Estimator { return &OneStep{} }, without},
 		{"t1-t2", "the identity in place of the inverse", false, func(int) Estimator { return &T1T2{} }, without},
 		{"differences", "central differences of the problem solved again along k directions", false, func(k int) Estimator { return &Difference{Directions: k} }, func(nw int) int { return nw }},
-		{"unrolled-gd", "k steps of gradient descent, differentiated", true, func(k int) Estimator { return &Unrolled{Steps: k} }, any},
-		{"unrolled-hb", "k steps of the heavy ball, differentiated", true, func(k int) Estimator { return &Unrolled{Steps: k, HeavyBall: true} }, any},
-		{"truncated-gd", "k steps of gradient descent, the last quarter differentiated", true, func(k int) Estimator { return &Unrolled{Steps: k, Reverse: (k + 3) / 4} }, any},
-		{"unrolled-lbfgs", "k steps of L-BFGS, differentiated with its matrices held fixed", true, func(k int) Estimator { return &UnrolledLBFGS{Steps: k} }, any},
+		{"unrolled-gd", "k steps of gradient descent, differentiated", true, func(k int) Estimator { return &Unrolled{Steps: k} }, unlimited},
+		{"unrolled-hb", "k steps of the heavy ball, differentiated", true, func(k int) Estimator { return &Unrolled{Steps: k, HeavyBall: true} }, unlimited},
+		{"truncated-gd", "k steps of gradient descent, the last quarter differentiated", true, func(k int) Estimator { return &Unrolled{Steps: k, Reverse: (k + 3) / 4} }, unlimited},
+		{"unrolled-lbfgs", "k steps of L-BFGS, differentiated with its matrices held fixed", true, func(k int) Estimator { return &UnrolledLBFGS{Steps: k} }, unlimited},
 	}
 }
 
