@@ -9,6 +9,7 @@
 //	hgbench scale [flags]   how times grow with workers and sizes
 //	hgbench compare A B     two runs of scale
 //	hgbench list            what there is to choose from
+//	hgbench estimators      other estimators of the hypergradient, error and cost
 //	hgbench help [command]
 //
 // Data goes to standard output, progress to standard error. Exit status: 0 only
@@ -57,6 +58,7 @@ var commands = []command{
 	{"scale", "measure how times grow with workers, sizes and conditioning", runScale},
 	{"compare", "compare two runs of scale", runCompare},
 	{"list", "list problems, methods, preconditioners and studies", runList},
+	{"estimators", "compare estimators of the hypergradient", runEstimators},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.
