@@ -13,7 +13,8 @@ import (
 //	                          from where it stopped
 //	symmetric                 MINRES
 //	symmetric and singular    MINRES with MinLength: the least-norm answer
-//	nothing                   GMRES
+//	nothing                   GMRES; also when the preconditioner says that it is
+//	                          not symmetric, which CG and MINRES need
 //	nothing, rectangular      LSMR
 //
 // Result.Method names the method that produced x and Result.Path all of them, in
@@ -44,6 +45,7 @@ func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 	switch {
 	case rows != cols:
 		return m.lsmr.Solve(ctx, a, x, b, s)
+	case promise.Has(hvp.Symmetric) && s != nil && notSymmetric(s.Precond):
 	case promise.Has(hvp.Symmetric | hvp.Singular):
 		m.minres.MinLength = true
 		return m.minres.Solve(ctx, a, x, b, s)
@@ -55,6 +57,12 @@ func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 	}
 	m.gmres.Restart = m.Restart
 	return m.gmres.Solve(ctx, a, x, b, s)
+}
+
+// notSymmetric reports whether m knows its structure, and that is not symmetric.
+func notSymmetric(m hvp.Operator) bool {
+	_, is := m.(hvp.Structured)
+	return is && !hvp.StructureOf(m).Has(hvp.Symmetric)
 }
 
 // definite runs CG and, if the promise turns out to be wrong, MINRES from the
