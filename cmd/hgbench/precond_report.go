@@ -147,6 +147,9 @@ func (rep *precondReport) text(w io.Writer) error {
 	return nil
 }
 
+// colours is how many series a chart tells apart by colour.
+const colours = 6
+
 // plot draws the residuals against time, set-up included.
 func (rep *precondReport) plot(path string) error {
 	c := bench.Chart{
@@ -161,7 +164,11 @@ func (rep *precondReport) plot(path string) error {
 		if !r.Converged {
 			name = r.Kind + ", " + r.Status
 		}
-		c.Series = append(c.Series, bench.Series{Name: name, X: r.times, Y: r.norms, Style: bench.Line})
+		style := bench.Line
+		if len(c.Series) >= colours { // the colours begin again
+			style = bench.Dashed
+		}
+		c.Series = append(c.Series, bench.Series{Name: name, X: r.times, Y: r.norms, Style: style})
 	}
 	if len(c.Series) == 0 {
 		return fmt.Errorf("-plot %s: nothing to draw", strings.TrimSpace(path))
