@@ -167,7 +167,9 @@ func NewGradientSystem(ctx context.Context, cfg *GradientConfig) (*System, error
 		sys.Traffic = t
 	}
 	grad := make([]float64, nw)
-	est := hypergrad.Estimator{Method: method, Precond: cfg.Precond, Settings: krylov.Settings{RTol: cfg.RTol}}
+	// Every repetition is a solve of its own: nothing is carried over.
+	est := hypergrad.Estimator{Method: method, Precond: cfg.Precond, Settings: krylov.Settings{RTol: cfg.RTol},
+		NoErrorBar: true, Sequence: hypergrad.SequenceSettings{NoGuess: true, NoLag: true}}
 	sys.Run = func(ctx context.Context, workers int) (Outcome, error) {
 		est.Settings.Workers = workers
 		rep, err := est.Gradient(ctx, cfg.Problem, cfg.Y, cfg.W, grad)

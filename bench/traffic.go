@@ -8,11 +8,6 @@ import (
 	"github.com/hgsolve/hgsolve/problems"
 )
 
-// MatrixTraffic returns the bytes that a product with a sparse matrix in memory
-// reads beyond its two vectors, in the model of all that this module reports: 12
-// for each stored entry, value and column, and 8 for each row.
-func MatrixTraffic(nnz, rows int64) int64 { return 12*nnz + 8*rows }
-
 // Traffic returns the bytes that a product with a moves beyond reading x and
 // writing dst, none kept in cache from one product to the next. Vectors of the
 // solver and the two of the product are in krylov.Result.Bytes; so the traffic
@@ -39,15 +34,8 @@ func problemTraffic(ctx context.Context, p hypergrad.Problem, y, w []float64) (b
 		return 0, false, err
 	}
 	n := int64(len(y))
-	switch p := p.(type) {
-	case *problems.Quadratic:
+	if _, is := p.(*problems.Quadratic); is {
 		return 8 * 7 * n, true, nil // nine n_y-vectors, see Quadratic, x and dst among them
-	case *problems.Logistic:
-		x, _ := p.Examples()
-		m, _ := x.Dims()
-		// X by rows and by columns, a vector of the examples written and read
-		// with its weight, the ridge.
-		return MatrixTraffic(int64(x.NNZ()), int64(m)) + MatrixTraffic(int64(x.NNZ()), n) + 24*int64(m) + 8*n, true, nil
 	}
 	bytes, ok = Traffic(lin.Y)
 	return bytes, ok, nil

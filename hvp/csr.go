@@ -31,6 +31,8 @@ type CSR struct {
 
 	transOnce sync.Once
 	trans     atomic.Pointer[CSR]
+	splitOnce sync.Once
+	splitForm atomic.Pointer[split]
 }
 
 // chunkEntries is how many entries one chunk of a product has: enough to pay
@@ -215,14 +217,18 @@ func (a *CSR) Dims() (rows, cols int) { return a.rows, a.cols }
 // NNZ returns the number of stored entries, zeros among them included.
 func (a *CSR) NNZ() int { return len(a.val) }
 
-// Bytes returns the memory that the matrix holds now, the transpose included
-// once it has been built.
+// Bytes returns the memory that the matrix holds now, the transpose and the form
+// for [CSR.ApplyThrough] and [GLM] included once they have been built.
 func (a *CSR) Bytes() int64 {
 	own := func(m *CSR) int64 { return int64(len(m.val))*12 + int64(len(m.rowPtr)+len(m.parts))*8 + m.runs.bytes() }
+	bytes := own(a)
 	if t := a.trans.Load(); t != nil {
-		return own(a) + own(t)
+		bytes += own(t)
 	}
-	return own(a)
+	if s := a.splitForm.Load(); s != nil {
+		bytes += s.bytes()
+	}
+	return bytes
 }
 
 // RawCSR returns the row pointers, columns and values: read only.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync"
 
-	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
@@ -14,15 +12,15 @@ import (
 // generalised linear model, such as logistic regression, or of least squares.
 // X is sparse, m×n, usually with many more entries than rows and columns.
 //
-// A product reads X twice, once by rows and once, as its transpose, by columns;
-// both run in parallel and give the same bits for any number of workers. The
-// transpose is built at the first product and kept by X. [GaussNewton] is the
-// same for any operator in place of X and of D.
+// A product reads the frequent columns of X once and the rare ones twice, in a
+// form that is built at the first product and kept by X, so that operators with
+// other weights on the same X share it. It runs in parallel and gives the same
+// bits for any number of workers. [GaussNewton] is the same for any operator in
+// place of X and of D.
 type GLM struct {
 	x         *CSR
 	d, ridge  []float64
 	structure Structure
-	scratch   sync.Pool // *glmProduct
 }
 
 // NewGLM returns XᵀDX + Λ with len(d) = m and len(ridge) = n. It keeps the
@@ -53,45 +51,21 @@ func (g *GLM) Dims() (rows, cols int) { return g.x.cols, g.x.cols }
 // Structure implements [Structured].
 func (g *GLM) Structure() Structure { return g.structure }
 
-// glmProduct is the second half of a product, dst = Xᵀu + ridge∘v, as a task.
-type glmProduct struct {
-	g            *GLM
-	xt           *CSR
-	u, dst, v    []float64
-	squareWeight bool
-}
+// Bytes returns the memory that the matrix holds now: X in the forms built so
+// far, which all operators on the same X share, the weights and the ridge.
+func (g *GLM) Bytes() int64 { return g.x.Bytes() + int64(len(g.d)+len(g.ridge))*8 }
 
-// Chunk implements parallel.Task.
-func (p *glmProduct) Chunk(c int) {
-	t := p.xt
-	lo, hi := t.parts[c], t.parts[c+1]
-	if p.squareWeight {
-		for j := lo; j < hi; j++ {
-			s := p.g.ridge[j]
-			for k := t.rowPtr[j]; k < t.rowPtr[j+1]; k++ {
-				s += p.g.d[t.col[k]] * t.val[k] * t.val[k]
-			}
-			p.dst[j] = s
-		}
-		return
+// ProductTraffic returns how many bytes a product reads beyond x and dst: the
+// entries of frequent columns once, those of rare ones and a vector of the examples
+// twice, the weights and the penalties.
+func (g *GLM) ProductTraffic() int64 {
+	bytes := int64(len(g.d)+len(g.ridge)) * 8
+	s := g.x.split()
+	bytes += int64(len(s.col)+len(s.row))*2 + int64(len(s.length))*4 + s.val.bytes()
+	if rare := int64(len(s.rareRow)+len(s.rareCol))*2 + s.rareVal.bytes(); rare > 0 {
+		bytes += 2*rare + 16*int64(len(g.d))
 	}
-	kernel.CSRRows(p.dst, p.u, t.rowPtr, t.col, t.val, lo, hi)
-	kernel.AddMul(p.dst[lo:hi], p.g.ridge[lo:hi], p.v[lo:hi])
-}
-
-func (g *GLM) get() *glmProduct {
-	p, _ := g.scratch.Get().(*glmProduct)
-	if p == nil {
-		p = &glmProduct{g: g, xt: g.x.transpose(), u: make([]float64, len(g.d))}
-	}
-	return p
-}
-
-// run runs the second half and recycles the task.
-func (g *GLM) run(team parallel.Team, p *glmProduct) {
-	team.Run(len(p.xt.parts)-1, p)
-	p.dst, p.v = nil, nil
-	g.scratch.Put(p)
+	return bytes
 }
 
 // Apply implements [Operator].
@@ -100,12 +74,9 @@ func (g *GLM) Apply(ctx context.Context, dst, x []float64) error {
 	if err := checkShape(n, n, dst, x, 1); err != nil {
 		return err
 	}
-	p := g.get()
-	if err := g.x.ApplyWeighted(ctx, p.u, x, g.d); err != nil {
-		return err
-	}
-	p.dst, p.v, p.squareWeight = dst, x, false
-	g.run(parallel.FromContext(ctx), p)
+	p := splitProducts.Get().(*splitProduct)
+	p.s, p.dst, p.v, p.weight, p.ridge = g.x.split(), dst, x, g.d, g.ridge
+	p.run(parallel.FromContext(ctx))
 	return nil
 }
 
@@ -117,9 +88,9 @@ func (g *GLM) Diag(dst []float64) error {
 	if len(dst) != g.x.cols {
 		return fmt.Errorf("hvp: diagonal of length %d for an operator of %d columns", len(dst), g.x.cols)
 	}
-	p := g.get()
-	p.dst, p.squareWeight = dst, true
-	g.run(0, p)
+	p := splitProducts.Get().(*splitProduct)
+	p.s, p.dst, p.weight, p.ridge, p.square = g.x.split(), dst, g.d, g.ridge, true
+	p.run(0)
 	return nil
 }
 

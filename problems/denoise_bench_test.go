@@ -76,7 +76,7 @@ func BenchmarkDenoiseAdjoint(b *testing.B) {
 	var est *hypergrad.Estimator
 	var rep hypergrad.Report
 	for b.Loop() {
-		est = &hypergrad.Estimator{Precond: hypergrad.Jacobi, Settings: krylov.Settings{RTol: 1e-8}}
+		est = &hypergrad.Estimator{Precond: hypergrad.Jacobi, NoErrorBar: true, Settings: krylov.Settings{RTol: 1e-8}}
 		probe := most == 0
 		est.Settings.Monitor = func(krylov.Progress) error {
 			if probe { // everything is allocated by the first iteration

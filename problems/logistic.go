@@ -223,13 +223,27 @@ func sumLoss(t parallel.Team, m []float64) float64 {
 	})
 }
 
-// pull replaces m by −t∘σ(−m)·c, the derivative of the loss by xᵀy times c.
-func (e example) pull(team parallel.Team, m []float64, c float64) {
-	parallel.For(team, len(m), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			m[i] = -c * e.t[i] * sigmoid(-m[i])
+// gradient sets dst to −c·Xᵀ(t∘σ(−m)), the gradient of c times the sum of the
+// losses, and returns that sum, without c, if it is asked for.
+func (e example) gradient(ctx context.Context, dst, y []float64, c float64, loss bool) (float64, error) {
+	var m []float64
+	if loss {
+		m = make([]float64, len(e.t))
+	}
+	err := e.x.ApplyThrough(ctx, dst, y, func(u []float64, first int) {
+		for i, v := range u {
+			t := e.t[first+i]
+			v *= t
+			if loss {
+				m[first+i] = v
+			}
+			u[i] = -c * t * sigmoid(-v)
 		}
 	})
+	if err != nil || !loss {
+		return 0, err
+	}
+	return sumLoss(parallel.FromContext(ctx), m), nil
 }
 
 // Energy implements [hypergrad.Energy].
@@ -258,16 +272,10 @@ func (p *Logistic) Residual(ctx context.Context, dst, y, w []float64) error {
 	if err != nil {
 		return err
 	}
-	m, err := p.train.margins(ctx, y)
-	if err != nil {
+	if _, err := p.train.gradient(ctx, dst, y, 1, false); err != nil {
 		return err
 	}
-	team := parallel.FromContext(ctx)
-	p.train.pull(team, m, 1)
-	if err := p.train.x.ApplyTrans(ctx, dst, m); err != nil {
-		return err
-	}
-	parallel.For(team, len(dst), func(lo, hi int) {
+	parallel.For(parallel.FromContext(ctx), len(dst), func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			dst[j] += ridge[j] * y[j]
 		}
@@ -277,18 +285,14 @@ func (p *Logistic) Residual(ctx context.Context, dst, y, w []float64) error {
 
 // Loss implements [hypergrad.Problem].
 func (p *Logistic) Loss(ctx context.Context, dy, dw, y, w []float64) (float64, error) {
-	m, err := p.test.margins(ctx, y)
-	if err != nil {
-		return 0, err
-	}
-	team, count := parallel.FromContext(ctx), float64(len(m))
-	loss := sumLoss(team, m) / count
 	clear(dw)
-	if dy == nil {
-		return loss, nil
+	count := float64(len(p.test.t))
+	if dy != nil {
+		sum, err := p.test.gradient(ctx, dy, y, 1/count, true)
+		return sum / count, err
 	}
-	p.test.pull(team, m, 1/count)
-	return loss, p.test.x.ApplyTrans(ctx, dy, m)
+	m, err := p.test.margins(ctx, y)
+	return sumLoss(parallel.FromContext(ctx), m) / count, err
 }
 
 // Linearize implements [hypergrad.Equation].

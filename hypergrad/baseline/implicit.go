@@ -40,6 +40,8 @@ func (e *Implicit) Gradient(ctx context.Context, p hypergrad.Problem, y, w, dst 
 	defer func() { err = s.close(err) }()
 	e.est.Method, e.est.Precond = e.Method, e.Precond
 	e.est.Settings = krylov.Settings{RTol: e.RTol}
+	// One hypergradient by itself: nothing is carried over from the last.
+	e.est.NoErrorBar, e.est.Sequence = true, hypergrad.SequenceSettings{NoGuess: true, NoLag: true}
 	r, err := e.est.Gradient(ctx, s.p, y, w, dst)
 	rep.Loss, rep.LargestEigenvalue = r.Loss, 0
 	if r.Precond == "none" {
