@@ -63,7 +63,7 @@ func (e *evaluator) start(g, y []float64) (value, norm float64, err error) {
 }
 
 // value returns E(y, w), and may set g = G(y, w); gradient, called next, completes
-// it. The energy −Inf is an error.
+// it.
 func (e *evaluator) value(g, y []float64) (v float64, err error) {
 	e.res.Energies++
 	if e.both != nil {

@@ -46,7 +46,8 @@ type Newton struct {
 	// RTol and ATol: done when ‖G‖ ≤ max(RTol·‖G₀‖, ATol), G₀ at the start. Zero
 	// RTol means 1e-10 if ATol is zero too.
 	RTol, ATol float64
-	// MaxIter limits the Newton steps; zero means 200.
+	// MaxIter limits the Newton steps; zero means 1000. Energies that are not convex
+	// may take hundreds, most of them of one or two products.
 	MaxIter int
 	// MaxCG limits the CG iterations of one step; zero means 2000. A truncated
 	// solve still gives a descent direction. For equations that are not solved
@@ -82,13 +83,13 @@ type InnerProgress struct {
 
 // InnerResult describes an inner solve.
 type InnerResult struct {
-	// Iterations counts Newton steps, Products Hessian products.
+	// Iterations counts steps, Products Hessian products.
 	Iterations, Products int
 	// GradNorm is ‖G‖ at the end, StartNorm at the start.
 	GradNorm, StartNorm, Tolerance float64
 	// Energy is E at the end, NaN if the equation has none.
 	Energy float64
-	// NegativeCurvature counts the steps in which CG met it.
+	// NegativeCurvature counts the steps that CG ended along it.
 	NegativeCurvature int
 	// Energies and Gradients count evaluations of E and of G; one that gives both
 	// counts as both if the gradient was wanted.
@@ -166,7 +167,7 @@ func (it *newtonStep) run() error {
 	res.Tolerance = max(rtol*norm, it.ATol)
 	maxIter := it.MaxIter
 	if maxIter == 0 {
-		maxIter = 200
+		maxIter = 1000
 	}
 	previous := norm
 	for {

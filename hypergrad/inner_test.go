@@ -136,8 +136,8 @@ func repeat(n int, values ...float64) []float64 {
 }
 
 // solvers are the methods for an energy.
-func solvers(atol float64) map[string]hypergrad.ToleranceSolver {
-	return map[string]hypergrad.ToleranceSolver{
+func solvers(atol float64) map[string]hypergrad.InnerSolver {
+	return map[string]hypergrad.InnerSolver{
 		"newton": &hypergrad.Newton{ATol: atol},
 		"lbfgs":  &hypergrad.LBFGS{ATol: atol},
 	}
@@ -301,10 +301,10 @@ func TestInnerNaN(t *testing.T) {
 func TestInnerRounding(t *testing.T) {
 	for method, s := range solvers(1e-40) {
 		y := repeat(20, 0.3, 0.7, 1.9)
-		_, err := s.Solve(t.Context(), ridges(20, shifted(20)), y, []float64{0})
+		res, err := s.Solve(t.Context(), ridges(20, shifted(20)), y, []float64{0})
 		var not *hypergrad.NotStationaryError
-		if !errors.As(err, &not) || errors.Is(err, hypergrad.ErrUnbounded) || not.GradNorm > 1e-9 {
-			t.Errorf("%s: %v", method, err)
+		if !errors.As(err, &not) || errors.Is(err, hypergrad.ErrUnbounded) || not.GradNorm > 1e-9 || res.Iterations > 300 {
+			t.Errorf("%s: %+v, %v", method, res, err)
 		}
 	}
 }
@@ -361,7 +361,7 @@ func TestInnerCancelAndMonitor(t *testing.T) {
 }
 
 func TestInnerWorkers(t *testing.T) {
-	const n = 5000
+	const n = 4500
 	p := doubleWell(n, 0.5)
 	p.Diag = func(dst, y, w []float64) error {
 		for i, v := range y {
@@ -377,12 +377,12 @@ func TestInnerWorkers(t *testing.T) {
 	for _, method := range []string{"newton", "newton+jacobi", "lbfgs"} {
 		var first []float64
 		for _, workers := range []int{1, 2, 3, 7} {
-			var s hypergrad.InnerSolver = &hypergrad.Newton{ATol: 1e-6, Workers: workers}
+			var s hypergrad.InnerSolver = &hypergrad.Newton{ATol: 1e-2, Workers: workers}
 			switch method {
 			case "lbfgs":
-				s = &hypergrad.LBFGS{ATol: 1e-6, Workers: workers}
+				s = &hypergrad.LBFGS{ATol: 1e-2, Workers: workers}
 			case "newton+jacobi":
-				s = &hypergrad.Newton{ATol: 1e-6, Workers: workers, Precond: hypergrad.Jacobi}
+				s = &hypergrad.Newton{ATol: 1e-2, Workers: workers, Precond: hypergrad.Jacobi}
 			}
 			y := append([]float64(nil), start...)
 			if _, err := s.Solve(t.Context(), p, y, []float64{0}); err != nil {

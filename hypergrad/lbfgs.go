@@ -63,6 +63,10 @@ type quasiStep struct {
 	value float64
 	norm  float64
 	step  float64
+	// stalled counts the steps in a row that neither lowered the energy by more than
+	// its rounding errors nor made ‖G‖ less than the least before.
+	stalled int
+	least   float64
 }
 
 // Solve implements [InnerSolver], starting from the y given and overwriting it. The
@@ -106,15 +110,19 @@ func (it *quasiStep) run() (err error) {
 	if maxIter == 0 {
 		maxIter = 10_000
 	}
-	res.StartNorm = it.norm
+	res.StartNorm, it.least = it.norm, it.norm
 	res.Tolerance = max(rtol*it.norm, it.ATol)
 	for {
 		res.GradNorm, res.Energy = it.norm, it.value
 		if it.norm <= res.Tolerance {
 			return nil
 		}
-		if res.Iterations >= maxIter {
+		const patience = 100
+		switch {
+		case res.Iterations >= maxIter:
 			return it.fail("iteration limit")
+		case it.stalled > patience:
+			return it.fail("the steps lower neither energy nor gradient any more: the tolerance is below what rounding errors allow")
 		}
 		if err := it.ctx.Err(); err != nil {
 			return fmt.Errorf("hypergrad: inner problem: %w", err)
@@ -197,6 +205,12 @@ func (it *quasiStep) accept(value, norm float64) {
 	if sizes := parallel.Norm(it.team, s) * parallel.Norm(it.team, z); !(it.sz[k] > floor*sizes) || math.IsInf(it.sz[k], 0) {
 		it.s, it.z = it.s[:k], it.z[:k]
 	}
+	if it.value-value <= drowned*energyNoise*math.Abs(it.value) && norm >= it.least {
+		it.stalled++
+	} else {
+		it.stalled = 0
+	}
+	it.least = min(it.least, norm)
 	copy(it.y, it.trial)
 	it.g, it.gTrial = it.gTrial, it.g
 	it.value, it.norm = value, norm
