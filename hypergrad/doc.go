@@ -31,7 +31,7 @@
 //
 // # Kinds of inner problems
 //
-//	y = argmin E(y, w)                [Funcs], [Terms]        [Newton] (CG)
+//	y = argmin E(y, w)                [Funcs], [Terms]        [Newton] (CG), [LBFGS]
 //	the same, not isolated            Structure: hvp.Singular [Newton] (CG), MINRES-QLP
 //	min F subject to c(y, w) = 0      [Constrained]           [Newton] (MINRES)
 //	bounds, inequalities, simplex     [Bounds]                [ActiveSetNewton]

@@ -13,18 +13,26 @@ import (
 	"github.com/hgsolve/hgsolve/precond"
 )
 
-// Newton solves the inner problem by the inexact Newton–Krylov method with line
-// search. For an equation that comes from an energy, or whose ∂G/∂y promises to be
-// semidefinite, this is Newton–CG (Dembo & Steihaug, Math. Program. 26, 1983, doi:10.1007/BF02592055;
-// Nocedal & Wright, Numerical Optimization, 2006, algorithm 7.1):
+// Newton solves the inner problem by the inexact Newton–Krylov method. For an
+// equation that comes from an energy, or whose ∂G/∂y promises to be semidefinite,
+// this is Newton–CG (Dembo & Steihaug, Math. Program. 26, 1983,
+// doi:10.1007/BF02592055; Nocedal & Wright, Numerical Optimization, 2006, chapter 7):
 //
 //	H·d = g to the relative residual η_k,   y ← y − t·d
 //
 // with the same Hessian products as the hypergradient. The forcing term η_k is
 // choice 2 of Eisenstat & Walker (SIAM J. Sci. Comput. 17, 1996,
 // doi:10.1137/0917003), so convergence is superlinear at the end and products
-// are not wasted at the start. Where CG meets negative curvature, the step goes
-// along its last iterate or, if there is none, along the direction found.
+// are not wasted at the start.
+//
+// With an energy, CG stops where it meets negative curvature, and from then on also at
+// the border of a trust region (Steihaug, SIAM J. Numer. Anal. 20, 1983,
+// doi:10.1137/0720042), so that energies need not be convex. A step that does not
+// lower the energy is shortened, which makes the region smaller, instead of solved
+// for again (Nocedal & Yuan, Combining trust region and line search techniques, 1998,
+// doi:10.1007/978-1-4613-3335-7_7): products with the Hessian cost more than energies.
+// Where the decrease drowns in the rounding errors of the energy, it is measured by
+// the gradients at both ends of the step.
 //
 // Any other equation, such as a [Root], a [FixedPoint] or the saddle point of
 // [Constrained], is solved by the method that the promises of ∂G/∂y ask for
@@ -32,14 +40,14 @@ import (
 // lowers whenever its linear residual is below ‖G‖ (Eisenstat & Walker, SIAM J.
 // Optim. 4, 1994, doi:10.1137/0804022).
 //
-// The zero value works; it keeps its workspace (y and gradient of the trial,
-// direction, three vectors of CG, the preconditioner) and is not for concurrent
-// use.
+// The zero value works; it keeps its workspace (gradient, y and gradient of the
+// trial, direction, three vectors of CG) and is not for concurrent use.
 type Newton struct {
 	// RTol and ATol: done when ‖G‖ ≤ max(RTol·‖G₀‖, ATol), G₀ at the start. Zero
 	// RTol means 1e-10 if ATol is zero too.
 	RTol, ATol float64
-	// MaxIter limits the Newton steps; zero means 200.
+	// MaxIter limits the Newton steps; zero means 1000. Energies that are not convex
+	// may take hundreds, most of them of one or two products.
 	MaxIter int
 	// MaxCG limits the CG iterations of one step; zero means 2000. A truncated
 	// solve still gives a descent direction. For equations that are not solved
@@ -49,17 +57,18 @@ type Newton struct {
 	// quadratic there, so that it makes y about as accurate as float64 allows; a
 	// step that does not lower ‖G‖ is not taken.
 	Polish bool
-	// Precond makes the preconditioner at each step; nil means none. Where it
-	// reports a diagonal that is not positive, the step goes without.
+	// Precond makes the preconditioner, which is refreshed at each step, or made
+	// anew where it cannot be; nil means none. Where it reports a diagonal that is
+	// not positive, the step goes without.
 	Precond PrecondFunc
 	// Workers limits the goroutines; zero means GOMAXPROCS.
 	Workers int
 	// Monitor, if not nil, is called after each step.
 	Monitor func(InnerProgress)
 
-	cg          krylov.CG
-	auto        krylov.Auto
-	g, d, trial []float64
+	cg                  truncatedCG
+	auto                krylov.Auto
+	g, d, trial, gTrial []float64
 }
 
 // InnerProgress is what a Monitor of [Newton] sees.
@@ -67,21 +76,25 @@ type InnerProgress struct {
 	Iteration, Products int
 	// Energy is E(y, w), NaN if the equation has none.
 	Energy, GradNorm, Tolerance float64
-	// Step is the step length t, Forcing the η of the linear solve.
-	Step, Forcing float64
+	// Step is the step length t, Forcing the η of the linear solve, Radius that of
+	// the trust region after the step, +Inf for all of space.
+	Step, Forcing, Radius float64
 }
 
 // InnerResult describes an inner solve.
 type InnerResult struct {
-	// Iterations counts Newton steps, Products Hessian products.
+	// Iterations counts steps, Products Hessian products.
 	Iterations, Products int
 	// GradNorm is ‖G‖ at the end, StartNorm at the start.
 	GradNorm, StartNorm, Tolerance float64
 	// Energy is E at the end, NaN if the equation has none.
 	Energy float64
-	// NegativeCurvature counts the steps in which CG met it.
+	// NegativeCurvature counts the steps that CG ended along it.
 	NegativeCurvature int
-	Elapsed           time.Duration
+	// Energies and Gradients count evaluations of E and of G; one that gives both
+	// counts as both if the gradient was wanted.
+	Energies, Gradients int
+	Elapsed             time.Duration
 }
 
 // NotStationaryError says that an inner solve ended before ‖G‖ was small enough.
@@ -116,34 +129,35 @@ func (s *Newton) Solve(ctx context.Context, eq Equation, y, w []float64) (res In
 	if s.Workers != 0 {
 		ctx = hvp.WithWorkers(ctx, s.Workers)
 	}
-	it := newtonStep{Newton: s, ctx: ctx, team: parallel.FromContext(ctx), eq: eq, y: y, w: w, res: &res}
-	it.energy, _ = eq.(Energy)
-	s.g, s.d, s.trial = parallel.Grow(s.g, ny), parallel.Grow(s.d, ny), parallel.Grow(s.trial, ny)
+	it := newtonStep{Newton: s, evaluator: newEvaluator(ctx, eq, w, &res), y: y, radius: math.Inf(1)}
+	for _, v := range []*[]float64{&s.g, &s.d, &s.trial, &s.gTrial} {
+		*v = parallel.Grow(*v, ny)
+	}
 	return res, it.run()
 }
 
 // newtonStep is the state of one inner solve.
 type newtonStep struct {
 	*Newton
-	ctx    context.Context
-	team   parallel.Team
-	eq     Equation
-	energy Energy // nil if there is none
-	y, w   []float64
-	res    *InnerResult
-	value  float64 // E, or ½‖G‖² without an energy
-	eta    float64
-	step   float64
+	evaluator
+	y       []float64
+	m       precond.Preconditioner // of the last step that made or refreshed one
+	value   float64                // E, or ‖G‖ without an energy
+	eta     float64
+	step    float64
+	radius  float64
+	growing int // steps in a row that ended on the sphere and made it grow
 }
 
 func (it *newtonStep) run() error {
 	res := it.res
-	if err := it.evaluate(it.y); err != nil {
-		return err
-	}
-	norm, err := it.gradient(it.y)
+	value, norm, err := it.start(it.g, it.y)
 	if err != nil {
 		return err
+	}
+	res.Energy, it.value = value, value
+	if it.energy == nil {
+		it.value = norm
 	}
 	rtol := it.RTol
 	if rtol == 0 && it.ATol == 0 {
@@ -153,14 +167,13 @@ func (it *newtonStep) run() error {
 	res.Tolerance = max(rtol*norm, it.ATol)
 	maxIter := it.MaxIter
 	if maxIter == 0 {
-		maxIter = 200
+		maxIter = 1000
 	}
 	previous := norm
-	it.eta = 0.5
 	for {
-		res.GradNorm, res.Energy = norm, it.value
-		if it.energy == nil {
-			res.Energy = math.NaN()
+		res.GradNorm = norm
+		if it.energy != nil {
+			res.Energy = it.value
 		}
 		if norm <= res.Tolerance {
 			return it.polish(norm)
@@ -173,13 +186,11 @@ func (it *newtonStep) run() error {
 		}
 		it.forcing(norm, previous)
 		previous = norm
-		slope, err := it.direction(norm)
+		step, err := it.direction(norm)
 		if err != nil {
 			return err
 		}
-		norm, err = it.search(norm, slope)
-		if err != nil {
-			res.GradNorm, res.Energy = previous, it.value
+		if norm, err = it.search(norm, step); err != nil {
 			return err
 		}
 		res.Iterations++
@@ -188,7 +199,7 @@ func (it *newtonStep) run() error {
 			if it.energy == nil {
 				e = math.NaN()
 			}
-			it.Monitor(InnerProgress{res.Iterations, res.Products, e, norm, res.Tolerance, it.step, it.eta})
+			it.Monitor(InnerProgress{res.Iterations, res.Products, e, norm, res.Tolerance, it.step, it.eta, it.radius})
 		}
 	}
 }
@@ -199,70 +210,38 @@ func (it *newtonStep) polish(norm float64) error {
 	if !it.Polish || norm == 0 {
 		return nil
 	}
-	it.eta = forcing
-	if _, err := it.direction(norm); err != nil {
+	it.eta, it.radius = forcing, math.Inf(1)
+	step, err := it.direction(norm)
+	if err != nil {
 		if it.ctx.Err() != nil {
 			return err
 		}
 		return nil // the point is good enough without
 	}
+	if step.end == cgNegative {
+		return nil // a longer way down, not a polished point
+	}
 	copy(it.trial, it.y)
 	parallel.Axpy(it.team, it.trial, -1, it.d)
-	better, err := it.gradient(it.trial)
+	value := math.NaN()
+	if it.energy != nil {
+		if value, err = it.evaluator.value(it.gTrial, it.trial); err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+			return it.ctx.Err()
+		}
+	}
+	better, err := it.gradient(it.gTrial, it.trial)
 	if err != nil || !(better < norm) {
-		return nil
+		return it.ctx.Err()
 	}
 	copy(it.y, it.trial)
 	it.res.Iterations++
-	it.res.GradNorm = better
-	if err := it.evaluate(it.y); err != nil {
-		return err
-	}
-	if it.energy != nil {
-		it.res.Energy = it.value
-	}
+	it.res.GradNorm, it.res.Energy = better, value
 	return nil
 }
 
-func (it *newtonStep) fail(reason string) error {
+func (it *newtonStep) fail(reason string) *NotStationaryError {
 	return &NotStationaryError{it.res.GradNorm, it.res.Tolerance, it.res.Iterations, reason}
 }
-
-// evaluate sets it.value to the merit at y when that needs no gradient.
-func (it *newtonStep) evaluate(y []float64) (err error) {
-	if it.energy == nil {
-		return nil
-	}
-	it.value, err = it.energy.Energy(it.ctx, y, it.w)
-	if errors.Is(err, errNoEnergy) {
-		it.energy, err = nil, nil
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("hypergrad: energy: %w", err)
-	}
-	if math.IsNaN(it.value) || math.IsInf(it.value, 0) {
-		return fmt.Errorf("hypergrad: the energy at the start is %v", it.value)
-	}
-	return nil
-}
-
-// gradient sets it.g = G(y, w) and returns its norm.
-func (it *newtonStep) gradient(y []float64) (norm float64, err error) {
-	if err := it.eq.Residual(it.ctx, it.g, y, it.w); err != nil {
-		return 0, fmt.Errorf("hypergrad: gradient: %w", err)
-	}
-	norm = parallel.Norm(it.team, it.g)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return 0, errNonFiniteGradient
-	}
-	if it.energy == nil {
-		it.value = norm
-	}
-	return norm, nil
-}
-
-var errNonFiniteGradient = errors.New("hypergrad: the gradient of the inner problem holds NaN or Inf")
 
 // forcing chooses the relative residual of the linear solve.
 func (it *newtonStep) forcing(norm, previous float64) {
@@ -281,62 +260,67 @@ func (it *newtonStep) forcing(norm, previous float64) {
 	it.eta = max(it.eta, min(most, reach*it.res.Tolerance/norm))
 }
 
-// direction sets it.d to the step to subtract from y and returns gᵀd > 0.
-func (it *newtonStep) direction(norm float64) (slope float64, err error) {
+// direction sets it.d to the step to subtract from y.
+func (it *newtonStep) direction(norm float64) (s cgStep, err error) {
 	lin, err := it.eq.Linearize(it.ctx, it.y, it.w)
 	if err != nil {
-		return 0, fmt.Errorf("hypergrad: linearisation: %w", err)
+		return s, fmt.Errorf("hypergrad: linearisation: %w", err)
 	}
 	// A step needs no residual that inexact products could not verify.
 	it.eta = max(it.eta, min(0.5, accuracyMargin*hvp.AccuracyOf(lin.Y)))
-	settings := krylov.Settings{RTol: it.eta, MaxIter: it.MaxCG, Workers: it.Workers}
-	byCG := it.energy != nil || hvp.StructureOf(lin.Y).Has(hvp.Semidefinite)
-	if settings.MaxIter == 0 && byCG {
-		settings.MaxIter = 2000
+	m, err := it.precondition(lin.Y)
+	if err != nil {
+		return s, err
 	}
-	if it.Precond != nil {
-		m, err := it.Precond(it.ctx, lin.Y)
-		var notPositive *precond.NotPositiveError
-		switch {
-		case err == nil:
+	if it.energy == nil && !hvp.StructureOf(lin.Y).Has(hvp.Semidefinite) {
+		settings := krylov.Settings{RTol: it.eta, MaxIter: it.MaxCG, Workers: it.Workers}
+		if m != nil {
 			settings.Precond = m
-		case !errors.As(err, &notPositive):
-			return 0, fmt.Errorf("hypergrad: preconditioner: %w", err)
 		}
+		return s, it.general(lin.Y, &settings)
 	}
-	if !byCG {
-		return 0, it.general(lin.Y, &settings)
+	maxCG := it.MaxCG
+	if maxCG == 0 {
+		maxCG = 2000
 	}
-	res, err := it.cg.Solve(it.ctx, lin.Y, it.d, it.g, &settings)
-	it.res.Products += res.Products
-	switch res.Status {
-	case krylov.Converged, krylov.IterationLimit, krylov.Stagnated, krylov.Inconsistent:
-	case krylov.NegativeCurvature:
+	s, err = it.cg.solve(it.ctx, lin.Y, m, it.d, it.g, it.eta, it.radius, maxCG)
+	it.res.Products += s.products
+	if err != nil {
+		return s, fmt.Errorf("hypergrad: Newton step: %w", err)
+	}
+	if s.end == cgNegative {
 		it.res.NegativeCurvature++
-		if res.Iterations == 0 {
-			copy(it.d, res.Direction)
-		}
-	default:
-		return 0, fmt.Errorf("hypergrad: Newton step: %w", err)
 	}
-	slope = parallel.Dot(it.team, it.g, it.d)
-	if slope < 0 && res.Status == krylov.NegativeCurvature && res.Iterations == 0 {
-		parallel.ScaleTo(it.team, it.d, -1, it.d)
-		slope = -slope
-	}
-	if !(slope > 0) {
-		// The linear solve gave nothing: steepest descent.
+	if s.slope = parallel.Dot(it.team, it.g, it.d); !(s.slope > 0) {
+		// Rounding errors left no descent: steepest descent.
 		copy(it.d, it.g)
-		slope = norm * norm
+		s.end, s.slope, s.model, s.length = cgLimit, norm*norm, norm*norm, norm
 	}
-	if res.Status == krylov.NegativeCurvature && res.Iterations == 0 {
-		// Along a direction of negative curvature there is no natural step
-		// length: take that of the gradient.
-		c := norm / parallel.Norm(it.team, it.d)
-		parallel.ScaleTo(it.team, it.d, c, it.d)
-		slope *= c
+	return s, nil
+}
+
+// precondition returns the preconditioner for a, nil for none.
+func (it *newtonStep) precondition(a hvp.Operator) (m precond.Preconditioner, err error) {
+	if it.Precond == nil {
+		return nil, nil
 	}
-	return slope, nil
+	var notPositive *precond.NotPositiveError
+	if it.m != nil {
+		switch err = it.m.Refresh(it.ctx, a); {
+		case err == nil:
+			return it.m, nil
+		case errors.As(err, &notPositive):
+			return nil, nil
+		}
+	}
+	if m, err = it.Precond(it.ctx, a); err == nil {
+		it.m = m
+		return m, nil
+	}
+	if errors.As(err, &notPositive) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("hypergrad: preconditioner: %w", err)
 }
 
 // general sets it.d to a step for an equation without energy.
@@ -353,63 +337,4 @@ func (it *newtonStep) general(a hvp.Operator, settings *krylov.Settings) error {
 		}
 	}
 	return fmt.Errorf("hypergrad: Newton step: %w", err)
-}
-
-// search moves y to y − t·d with sufficient decrease, by halving t, and returns
-// the new gradient norm.
-//
-// The test is Armijo's on the merit, which far from the end is all that counts.
-// Near the end the decrease drowns in the rounding errors of the merit; there a
-// step is accepted if it lowers the gradient norm instead.
-func (it *newtonStep) search(norm, slope float64) (newNorm float64, err error) {
-	const armijo, halvings = 1e-4, 40
-	noise := 1e-13 * math.Abs(it.value)
-	old := it.value
-	for it.step = 1.0; it.step > math.Ldexp(1, -halvings); it.step /= 2 {
-		if err := it.ctx.Err(); err != nil {
-			return 0, fmt.Errorf("hypergrad: line search: %w", err)
-		}
-		copy(it.trial, it.y)
-		parallel.Axpy(it.team, it.trial, -it.step, it.d)
-		if it.energy == nil {
-			switch newNorm, err = it.gradient(it.trial); {
-			case err != nil && !errors.Is(err, errNonFiniteGradient):
-				return 0, err
-			case err == nil && newNorm <= (1-armijo*it.step)*norm:
-				copy(it.y, it.trial)
-				return newNorm, nil
-			}
-			continue
-		}
-		value, err := it.energy.Energy(it.ctx, it.trial, it.w)
-		if err != nil {
-			return 0, fmt.Errorf("hypergrad: energy: %w", err)
-		}
-		if it.step*slope < 1e3*noise {
-			if !(value <= old+10*noise) {
-				continue
-			}
-			newNorm, err = it.gradient(it.trial)
-			if err != nil {
-				return 0, err
-			}
-			if newNorm < norm {
-				it.value = value
-				copy(it.y, it.trial)
-				return newNorm, nil
-			}
-			continue
-		}
-		if value <= old-armijo*it.step*slope {
-			it.value = value
-			copy(it.y, it.trial)
-			return it.gradient(it.y)
-		}
-	}
-	// Leave the gradient of y, not of the last trial, behind.
-	if _, err := it.gradient(it.y); err != nil {
-		return 0, err
-	}
-	it.value = old
-	return 0, it.fail("no step along the Newton direction lowers the merit: the tolerance is below what rounding errors allow, or gradient, energy and Hessian product do not belong together")
 }

@@ -248,39 +248,54 @@ func (e example) gradient(ctx context.Context, dst, y []float64, c float64, loss
 
 // Energy implements [hypergrad.Energy].
 func (p *Logistic) Energy(ctx context.Context, y, w []float64) (float64, error) {
-	ridge, err := p.penalties(w)
-	if err != nil {
-		return 0, err
-	}
-	m, err := p.train.margins(ctx, y)
-	if err != nil {
-		return 0, err
-	}
-	team := parallel.FromContext(ctx)
-	penalty := parallel.Sum(team, len(y), func(lo, hi int) (s float64) {
-		for j, v := range y[lo:hi] {
-			s += ridge[lo+j] * v * v
-		}
-		return s
-	})
-	return sumLoss(team, m) + 0.5*penalty, nil
+	return p.evaluate(ctx, nil, y, w, true)
 }
 
 // Residual implements [hypergrad.Equation]: the gradient of the energy.
 func (p *Logistic) Residual(ctx context.Context, dst, y, w []float64) error {
+	_, err := p.evaluate(ctx, dst, y, w, false)
+	return err
+}
+
+// EnergyGradient implements [hypergrad.EnergyGradienter]: both from the same margins,
+// two products with the examples instead of three.
+func (p *Logistic) EnergyGradient(ctx context.Context, dst, y, w []float64) (float64, error) {
+	return p.evaluate(ctx, dst, y, w, true)
+}
+
+// evaluate returns the energy, if wanted, and sets dst, if not nil, to its gradient.
+func (p *Logistic) evaluate(ctx context.Context, dst, y, w []float64, value bool) (energy float64, err error) {
 	ridge, err := p.penalties(w)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := p.train.gradient(ctx, dst, y, 1, false); err != nil {
-		return err
+	team := parallel.FromContext(ctx)
+	if dst == nil {
+		m, err := p.train.margins(ctx, y)
+		if err != nil {
+			return 0, err
+		}
+		energy = sumLoss(team, m)
+	} else if energy, err = p.train.gradient(ctx, dst, y, 1, value); err != nil {
+		return 0, err
 	}
-	parallel.For(parallel.FromContext(ctx), len(dst), func(lo, hi int) {
+	if value {
+		energy += 0.5 * parallel.Sum(team, len(y), func(lo, hi int) (s float64) {
+			for j, v := range y[lo:hi] {
+				s += ridge[lo+j] * v * v
+			}
+			return s
+		})
+	}
+	if dst == nil {
+		return energy, nil
+	}
+	parallel.For(team, len(dst), func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			dst[j] += ridge[j] * y[j]
 		}
 	})
-	return nil
+	return energy, nil
 }
 
 // Loss implements [hypergrad.Problem].
@@ -342,4 +357,6 @@ func (p *Logistic) Linearize(ctx context.Context, y, w []float64) (lin hypergrad
 var (
 	_ hypergrad.Problem = (*Logistic)(nil)
 	_ hypergrad.Energy  = (*Logistic)(nil)
+
+	_ hypergrad.EnergyGradienter = (*Logistic)(nil)
 )

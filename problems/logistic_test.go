@@ -338,3 +338,26 @@ func TestLogisticWorkers(t *testing.T) {
 		}
 	}
 }
+
+// TestLogisticEnergyGradient: both together are both apart, to the last bit.
+func TestLogisticEnergyGradient(t *testing.T) {
+	x, err := hvp.NewCSR(3, 2, []int{0, 2, 3, 4}, []int32{0, 1, 0, 1}, []float64{1, -2, 0.5, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := problems.NewLogistic(x, []float64{1, -1, 1}, x, []float64{1, -1, 1}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, w, g, want := []float64{0.3, -0.7}, []float64{0.1, -1}, make([]float64, 2), make([]float64, 2)
+	e, err := p.EnergyGradient(t.Context(), g, y, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Residual(t.Context(), want, y, w); err != nil {
+		t.Fatal(err)
+	}
+	if apart, err := p.Energy(t.Context(), y, w); err != nil || e != apart || g[0] != want[0] || g[1] != want[1] {
+		t.Errorf("E = %v and G = %v, apart %v and %v: %v", e, g, apart, want, err)
+	}
+}
