@@ -30,6 +30,9 @@ type ErrorBar struct {
 	Note    string
 	// Contraction is ‖G(y₁)‖/‖G(y)‖ and Step is ‖d‖: about the error of y.
 	Contraction, Step float64
+	// AdjointResidual is ‖∂ℓ/∂y − (∂G/∂y)ᵀq‖ at y₁. Where the residual of the
+	// adjoint solve is far below it, the error comes from y.
+	AdjointResidual float64
 	// Products counts the products that the bar cost.
 	Products int
 	Elapsed  time.Duration
@@ -134,6 +137,7 @@ func (e *Estimator) refine(ctx context.Context, p Problem, y, w []float64, lin L
 	}
 	bar.Products++
 	parallel.Axpy(team, e.rhs, -1, e.delta)
+	bar.AdjointResidual = parallel.Norm(team, e.rhs)
 	settings.Trans = true
 	res, err := e.method().Solve(ctx, at1.Y, e.delta, e.rhs, &settings)
 	bar.Products += res.Products
