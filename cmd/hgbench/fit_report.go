@@ -115,7 +115,7 @@ func (r *fitReport) print(w io.Writer, data *problemData, res *hypergrad.OuterRe
 	line("status", "%s after %d iterations, %d of them accepted", r.Status, end.Iteration, accepted)
 	line("loss", "%.9g → %.9g ± %.0e", res.Start.Loss, end.Loss, end.LossError)
 	line("‖dL/dw‖", "%.3e → %.3e", res.Start.FullNorm, end.FullNorm)
-	if end.GradNorm != end.FullNorm {
+	if end.GradNorm < (1-1e-12)*end.FullNorm { // more than rounding errors
 		line("", "without the parameters that bounds hold: %.3e → %.3e", res.Start.GradNorm, end.GradNorm)
 	}
 	if end.Trusted {
