@@ -54,6 +54,11 @@
 //	var est hypergrad.Estimator
 //	report, err := est.Gradient(ctx, problem, y, w, grad)            // dL/dw
 //
+// [Minimize] puts both into a loop that improves w, each solve as accurate as the
+// next step needs, with bounds, checkpoints and named ends:
+//
+//	result, err := hypergrad.Minimize(ctx, problem, y, w, &hypergrad.OuterSettings{Checkpoint: "fit.state"})
+//
 // The error is nil only if the linear solve converged; the [Report] says how far
 // to trust the result. An Estimator and a Newton own their workspaces: reuse
 // them, one per goroutine.

@@ -51,6 +51,9 @@ type ErrorBar struct {
 	// Moved and Turned are the norms of the two parts of p₁ − p: what the move
 	// of y does at the old q, and what the correction of q does.
 	Moved, Turned float64
+	// AdjointResidual is ‖∂ℓ/∂y − (∂G/∂y)ᵀq‖ at y₁. Where the residual of the
+	// adjoint solve is far below it, the error comes from y.
+	AdjointResidual float64
 	// Products counts the products that the bar cost.
 	Products int
 	Elapsed  time.Duration
@@ -195,6 +198,7 @@ func (e *Estimator) refineTo(ctx context.Context, p Problem, y, w, dst []float64
 		bar.Products++
 		parallel.Axpy(team, e.rhs, -1, e.delta)
 	}
+	bar.AdjointResidual = parallel.Norm(team, e.rhs)
 	bar.Moved = e.shift(team, dst)
 
 	settings.Trans, settings.Guess = true, false

@@ -3,6 +3,7 @@
 //
 //	hgbench                 the main job on an embedded photograph: no flags, no files
 //	hgbench grad [flags]    a hypergradient of a problem of your choice
+//	hgbench fit [flags]     parameters improved by hypergradients
 //	hgbench solve [flags]   a linear system of yours
 //	hgbench stream [flags]  the memory bandwidth by workers
 //	hgbench check [flags]   every piece of a problem against differences
@@ -51,6 +52,7 @@ type command struct {
 
 var commands = []command{
 	{"grad", "compute a hypergradient", runGrad},
+	{"fit", "improve the parameters by hypergradients", runFit},
 	{"solve", "solve a linear system", runSolve},
 	{"stream", "measure the memory bandwidth by workers", runStream},
 	{"check", "check every piece of a problem", runCheck},
