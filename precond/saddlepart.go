@@ -20,13 +20,13 @@ type part struct {
 	shifted bool // it is an incomplete factorisation of another matrix
 }
 
-// Bounds of the multiplications of a complete factorisation: cheapWork, some 50 ms, for
+// Bounds of the multiplications of a complete factorisation: cheapWork, some 0.1 s, for
 // one that an incomplete factorisation of a matrix in two dimensions with 10,000
 // unknowns and its iterations do not beat, and mostWork, half a second, for one
 // that is needed.
 const (
-	cheapWork = 1 << 27
-	mostWork  = 1 << 30
+	cheapWork = 1 << 29
+	mostWork  = 1 << 31
 )
 
 func newPart(ctx context.Context, a hvp.Operator) (Preconditioner, error) {
@@ -45,7 +45,11 @@ func (p *part) Refresh(ctx context.Context, a hvp.Operator) error {
 	if err != nil {
 		return notApplicable("part of a saddle point", a, err)
 	}
-	cheap := p.complete(ctx, a, cheapWork)
+	work := cheapWork
+	if _, ok := p.Preconditioner.(*Cholesky); ok {
+		work = mostWork // it was needed before
+	}
+	cheap := p.complete(ctx, a, work)
 	if !errors.Is(cheap, ErrNotApplicable) {
 		return cheap
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hypergrad"
@@ -230,7 +231,8 @@ func (q *QP) forSolve(ctx context.Context, a hvp.Operator) (precond.Precondition
 }
 
 // Solve implements [hypergrad.InnerSolver] by [hypergrad.Newton], or with bounds by
-// [hypergrad.ActiveSetNewton], to 1e-10 of the size of the data. eq must be this problem.
+// [hypergrad.ActiveSetNewton], from z or, where a few steps from there do not find the
+// active set, from where [QP.Interior] ends, to 1e-10 of the size of the data. eq must be this problem.
 func (q *QP) Solve(ctx context.Context, eq hypergrad.Equation, z, w []float64) (hypergrad.InnerResult, error) {
 	if p, ok := eq.(*QP); !ok || p != q {
 		return hypergrad.InnerResult{}, errors.New("problems: a QP solves itself only")
@@ -241,9 +243,44 @@ func (q *QP) Solve(ctx context.Context, eq hypergrad.Equation, z, w []float64) (
 	}
 	tol := 1e-10 * size
 	if q.bounds != nil {
-		return (&hypergrad.ActiveSetNewton{ATol: tol, Precond: q.forSolve}).Solve(ctx, q.Problem, z, w)
+		return q.solveBounds(ctx, z, w, tol)
 	}
 	return (&hypergrad.Newton{ATol: tol, Precond: q.forSolve}).Solve(ctx, q.Problem, z, w)
+}
+
+// solveBounds looks for the face from z first, in few steps; where these do not find
+// it, the interior-point method points it out.
+func (q *QP) solveBounds(ctx context.Context, z, w []float64, tol float64) (hypergrad.InnerResult, error) {
+	const few = 8
+	begin := time.Now()
+	start := append([]float64(nil), z...)
+	s := &hypergrad.ActiveSetNewton{ATol: tol, MaxIter: few, Precond: q.forSolve}
+	if q.Precond == nil {
+		// Where the default preconditioner cannot be built, constraints on the face
+		// depend on each other: its step is not worth many products.
+		s.Linear.MaxIter = 500
+	}
+	res, err := s.Solve(ctx, q.Problem, z, w)
+	if err == nil || ctx.Err() != nil || !errors.Is(err, hypergrad.ErrInnerNotStationary) {
+		return res, err
+	}
+	before, failed := q.Interior(ctx, z, w, 0)
+	before.Iterations, before.Products = before.Iterations+res.Iterations, before.Products+res.Products
+	if ctx.Err() != nil {
+		return before, failed
+	}
+	if failed != nil { // P may be indefinite, if definite where it matters
+		copy(z, start)
+	}
+	s.MaxIter = 0
+	first := res.StartNorm
+	res, err = s.Solve(ctx, q.Problem, z, w)
+	res.Iterations, res.Products = res.Iterations+before.Iterations, res.Products+before.Products
+	res.StartNorm, res.Elapsed = first, time.Since(begin)
+	if err != nil && failed != nil {
+		err = errors.Join(err, failed)
+	}
+	return res, err
 }
 
 // size returns the size of the data: that of w or, if larger, of what the values that
