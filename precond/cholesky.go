@@ -15,7 +15,8 @@ import (
 type CholeskySettings struct {
 	// MaxEntries is how many entries the factor may have; zero means 1<<25, 256 MiB.
 	MaxEntries int
-	// MaxWork bounds the multiplications of the factorisation; zero means 1<<36.
+	// MaxWork bounds the multiplications of the factorisation; zero means 1<<33,
+	// some seconds.
 	MaxWork int
 	// Ordering is that of the elimination. Zero means OrderAuto.
 	Ordering Ordering
@@ -64,7 +65,7 @@ func NewCholesky(ctx context.Context, a hvp.Operator, s *CholeskySettings) (*Cho
 		m.set.MaxEntries = 1 << 25
 	}
 	if m.set.MaxWork == 0 {
-		m.set.MaxWork = 1 << 36
+		m.set.MaxWork = 1 << 33
 	}
 	if err := m.Refresh(ctx, a); err != nil {
 		return nil, err

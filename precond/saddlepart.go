@@ -111,8 +111,5 @@ func (p *part) Report() Report {
 	return r
 }
 
-// UsesOperator implements [OperatorUser].
-func (p *part) UsesOperator() bool { return UsesOperator(p.Preconditioner) }
-
 // String names what it is.
 func (p *part) String() string { return p.Preconditioner.String() }
