@@ -354,7 +354,10 @@ func (f *faceProblem) Linearize(ctx context.Context, y, w []float64) (lin Linear
 	if lin, err = f.s.c.linearizeAt(ctx, f.s.at, full, w); err != nil {
 		return lin, err
 	}
-	if lin.Y, err = hvp.Principal(lin.Y.(*faceOperator).a, f.s.Free); err != nil {
+	if whole, ok := lin.Y.(*faceOperator); ok {
+		lin.Y = whole.a // whose entries are copied if it has them
+	}
+	if lin.Y, err = hvp.Principal(lin.Y, f.s.Free); err != nil {
 		return lin, err
 	}
 	lin.W, err = hvp.Restrict(lin.W, f.s.Free, nil)

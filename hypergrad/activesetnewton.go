@@ -315,7 +315,10 @@ func (it *setStep) newton() (bool, error) {
 		s.RTol = max(min(most, it.norm/it.res.StartNorm), 0.3*it.res.Tolerance/size, least)
 	}
 	s.RTol = min(0.5, max(s.RTol, accuracyMargin*hvp.AccuracyOf(lin.Y)))
-	op := &faceOperator{a: lin.Y, at: it.face}
+	op, err := onFace(lin.Y, it.face)
+	if err != nil {
+		return false, err
+	}
 	if it.Precond != nil {
 		if s.Precond, err = it.Precond(it.ctx, op); err != nil {
 			return false, fmt.Errorf("hypergrad: preconditioner: %w", err)

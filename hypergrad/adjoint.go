@@ -20,6 +20,14 @@ import (
 // say so by a method UsesOperator() bool, and is refreshed at each point.
 type PrecondFunc func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 
+// Preconditioned is a problem that knows a preconditioner for its ∂G/∂y. An
+// [Estimator] without one of its own uses it; where it gives an error the solve goes
+// on without, and the report says so.
+type Preconditioned interface {
+	// Precondition is a [PrecondFunc].
+	Precondition(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
+}
+
 // Jacobi is the PrecondFunc of [precond.Jacobi].
 func Jacobi(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
 	return precond.New(ctx, "jacobi", a)
@@ -35,7 +43,8 @@ type Estimator struct {
 	// Settings of the linear solve. Precond and Trans in it are set by the
 	// Estimator.
 	Settings krylov.Settings
-	// Precond makes the preconditioner; nil means none. If it reports a
+	// Precond makes the preconditioner; nil means that of a [Preconditioned]
+	// problem, and none for others. If it reports a
 	// diagonal that is not positive ([precond.NotPositiveError]) the solve goes
 	// on without, and the report says so.
 	Precond PrecondFunc

@@ -232,7 +232,9 @@ func (c *composite) linearizeAt(ctx context.Context, at []place, y, w []float64)
 	if lin, err = c.base.Linearize(ctx, y, w); err != nil {
 		return lin, err
 	}
-	lin.Y = &faceOperator{a: lin.Y, at: at}
+	if lin.Y, err = onFace(lin.Y, at); err != nil {
+		return lin, err
+	}
 	mixed := &faceMixed{a: lin.W, at: at}
 	if c.lambdaW != nil {
 		if mixed.lambda, err = c.lambdaW(ctx, w); err != nil {

@@ -138,7 +138,7 @@ func sameEquation(a, b Equation) (same bool) {
 func (e *Estimator) begin(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator, w []float64) error {
 	e.same(p, len(e.sol), len(w))
 	rep.Sequence = SequenceReport{Solves: e.seq.solves + 1, Guess: "none", Reduction: 1}
-	if err := e.precondition(ctx, rep, s, a); err != nil {
+	if err := e.precondition(ctx, rep, s, p, a); err != nil {
 		return err
 	}
 	e.deflate(rep, s, a)
@@ -180,7 +180,7 @@ func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, 
 	e.seq.recycle.failed()
 	s.Recycle, s.Precond = nil, e.Settings.Precond
 	rep.Precond, rep.Sequence.Recycled = "none", 0
-	if err := e.precondition(ctx, rep, s, a); err != nil {
+	if err := e.precondition(ctx, rep, s, e.seq.problem, a); err != nil {
 		return err
 	}
 	s.Guess = true
@@ -335,16 +335,22 @@ func (e *Estimator) projectGuess(ctx context.Context, rep *Report, a hvp.Operato
 
 // precondition makes the preconditioner for a, or takes the one from before, and
 // notes it in rep.
-func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
+func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator) error {
 	l := &e.seq.lag
-	if e.Precond == nil {
+	make, own := e.Precond, false
+	if make == nil {
+		if q, ok := p.(Preconditioned); ok {
+			make, own = q.Precondition, true
+		}
+	}
+	if make == nil {
 		l.m = nil
 		return nil
 	}
-	err := l.provide(ctx, e.Precond, a, !e.Sequence.NoLag)
+	err := l.provide(ctx, make, a, !e.Sequence.NoLag)
 	var notPositive *precond.NotPositiveError
 	switch {
-	case errors.As(err, &notPositive):
+	case errors.As(err, &notPositive), own && err != nil && ctx.Err() == nil:
 		rep.PrecondNote = err.Error()
 		return nil
 	case err != nil:

@@ -109,6 +109,7 @@ type MINRES struct {
 	// z = s·M·v_k. Without a preconditioner z is v. With a diagonal one v is
 	// z: only M·v_k is stored.
 	v, old, z, zOld []float64
+	images          [2][]float64 // what z and zOld are with a general preconditioner
 	q, w1, w2       []float64    // A·z, d_{k-1} or w_{k-1}, and the one before
 	d               []float64    // diagonal of a diagonal preconditioner
 	general         bool         // there is a preconditioner that is not diagonal
@@ -238,7 +239,12 @@ func (mr *MINRES) prepare() failure {
 		return ok
 	}
 	mr.general = true
-	mr.z, mr.zOld = parallel.Grow(mr.z, n), parallel.Grow(mr.zOld, n)
+	// Not mr.z and mr.zOld themselves, which are v and old after a solve without
+	// such a preconditioner.
+	for i := range mr.images {
+		mr.images[i] = parallel.Grow(mr.images[i], n)
+	}
+	mr.z, mr.zOld = mr.images[0], mr.images[1]
 	return ok
 }
 

@@ -393,6 +393,35 @@ func TestMINRESNotSymmetric(t *testing.T) {
 	}
 }
 
+// TestMINRESWithAndWithoutPrecond: one workspace serves solves with and without a
+// preconditioner in any order, with the same bits as a new one.
+func TestMINRESWithAndWithoutPrecond(t *testing.T) {
+	a := stencil5(t, 12, 0)
+	n, _ := a.Dims()
+	pre := &hvp.Func{Rows: n, Promise: hvp.SPD, Mul: func(_ context.Context, dst, x []float64) error {
+		for i, v := range x {
+			dst[i] = v / float64(1+i%5)
+		}
+		return nil
+	}}
+	used := new(krylov.MINRES)
+	for k, m := range []hvp.Operator{pre, nil, pre, nil, pre} {
+		s := &krylov.Settings{Precond: m, RTol: 1e-10}
+		x, want := make([]float64, n), make([]float64, n)
+		if _, err := used.Solve(t.Context(), a, x, sine(n), s); err != nil {
+			t.Fatalf("solve %d: %v", k, err)
+		}
+		if _, err := new(krylov.MINRES).Solve(t.Context(), a, want, sine(n), s); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range want {
+			if x[i] != v {
+				t.Fatalf("solve %d: x[%d] = %v, with a new workspace %v", k, i, x[i], v)
+			}
+		}
+	}
+}
+
 // TestMINRESSameBits: for odd sizes and an indefinite operator, in QLP mode too.
 func TestMINRESSameBits(t *testing.T) {
 	for _, m := range []int{1, 45, 46, 91} {

@@ -151,12 +151,14 @@ func definiteKinds(a hvp.Operator) (list []candidate) {
 	if err != nil {
 		return list
 	}
-	const small = 20_000
-	if n > small && laplacianLike(m) {
+	if n > largeMatrix && laplacianLike(m) {
 		list = append(list, candidate{"amg", "a large matrix whose entries off the diagonal are negative for the most part"})
 	}
 	return append(list, candidate{"ic", "a definite matrix"})
 }
+
+// largeMatrix is the order beyond which multigrid is preferred to a factorisation.
+const largeMatrix = 20_000
 
 // laplacianLike reports whether nearly all of the weight off the diagonal is
 // negative.

@@ -21,11 +21,12 @@ func init() { // Auto looks at the catalogue
 			return NewILU(ctx, a, &ILUSettings{Fill: -1})
 		})},
 		{"ilut", "incomplete LU factorisation with threshold and limited fill, by subdomains", withDefaults(NewILU)},
+		{"cholesky", "complete Cholesky factorisation within the envelope, for long and thin graphs", withDefaults(NewCholesky)},
 		{"chebyshev", "a Chebyshev polynomial, products with the operator only", withDefaults(NewChebyshev)},
 		{"multigrid", "a geometric multigrid cycle, for operators on a grid", withDefaults(NewMultigrid)},
 		{"amg", "algebraic multigrid by smoothed aggregation", withDefaults(NewAMG)},
 		{"nystrom", "the largest eigenvalues by a random sketch, for a ridge above few large ones", withDefaults(NewNystrom)},
-		{"saddle", "block-diagonal for saddle points, by the diagonals of H and of the Schur complement", withDefaults(NewSaddle)},
+		{"saddle", "block-diagonal for saddle points, by the Schur complement or the augmented Lagrangian", withDefaults(NewSaddle)},
 		{"auto", "the one that suits the operator", make1(NewAuto)},
 	}
 }

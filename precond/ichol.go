@@ -64,7 +64,8 @@ func (o *ICSettings) withDefaults() ICSettings {
 // need more than 1 are refused with an [*ShiftLimitError].
 type IC struct {
 	schwarz
-	opt ICSettings
+	opt   ICSettings
+	shift float64 // largest α
 }
 
 // maxShift is the largest multiple of the diagonal that is added to it.
@@ -129,6 +130,7 @@ func (m *IC) Refresh(ctx context.Context, a hvp.Operator) error {
 			largest = max(largest, s)
 		}
 	}
+	m.shift = largest
 	if count > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("shift by up to %.3g of the diagonal in %d of %d subdomains", largest, count, len(shifts)))
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -22,10 +24,22 @@ type SaddleSettings struct {
 	// the γ that gives both terms equal sums, or 1 if H has no diagonal, and the
 	// report says so. The same D stands in the Schur complement.
 	Hessian Maker
+	// Augmented preconditions H + BᵀWB in place of H, by Hessian or, if that is nil, by
+	// a Cholesky factorisation, complete where that is cheap, and the Schur complement
+	// by W⁻¹ with W = γ·diag(B·D⁻¹·Bᵀ)⁻¹. It needs C = 0, the entries of H and B, and
+	// an H that is positive definite on the null space of B only: elsewhere it
+	// may be singular or, for a γ that is large enough, indefinite. Where
+	// neither Hessian, Schur nor Given is set, this is tried first for an H that
+	// is not a positive diagonal matrix, unless Triangular is set; the report says
+	// what came of it.
+	Augmented bool
+	// Gamma is γ; zero means 1e6.
+	Gamma float64
 	// Schur makes that of the Schur complement in the approximation
-	// C + B·D⁻¹·Bᵀ, a sparse matrix, which is formed for it. Nil means
-	// its diagonal, for which nothing is formed. Where H is diagonal this is the
-	// Schur complement itself.
+	// C + B·D⁻¹·Bᵀ, a sparse matrix, which is formed for it. Nil means a
+	// Cholesky factorisation, complete where that is cheap, or [AMG]; of its
+	// diagonal only where columns of B with many entries would make it dense.
+	// Where H is diagonal this is the Schur complement itself.
 	Schur Maker
 	// LeastSquares commutes instead, S⁻¹ ≈ K·B·D⁻¹·H·D⁻¹·Bᵀ·K with
 	// K ≈ (B·D⁻¹·Bᵀ)⁻¹ made by Schur (BFBt: Elman, Howle, Shadid, Shuttleworth
@@ -49,7 +63,14 @@ type SaddleSettings struct {
 // inverses and C = 0 the first gives an operator of three eigenvalues, 1 and
 // (1±√5)/2, the second one whose minimal polynomial is (1−t)²: three and two
 // iterations (Murphy, Golub & Wathen, SIAM J. Sci. Comput. 21, 2000,
-// doi:10.1137/S1064827599355153).
+// doi:10.1137/S1064827599355153). For a survey see Benzi, Golub & Liesen, Acta Numer.
+// 14, 2005, doi:10.1017/S0962492904000212.
+//
+// The augmented form is diag(H + BᵀWB, W⁻¹)⁻¹, also for an H that is singular
+// (Golub & Greif, SIAM J. Sci. Comput. 24, 2003, doi:10.1137/S1064827500375096;
+// Greif & Schötzau, Electron. Trans. Numer. Anal. 22, 2006). With exact inverses
+// and C = 0 the eigenvalues are 1 and −1/(1+μ) with H·x = μ·BᵀWB·x, x outside of
+// the null space of B: all near ±1 if W is large.
 //
 // Memory: that of the two parts and two vectors. A product costs one with each part, and
 // in the triangular form one with B or Bᵀ.
@@ -61,6 +82,8 @@ type Saddle struct {
 	bt      hvp.Operator
 	scratch parallel.Scratch
 	report  Report
+	// augmented says that h and s are of the augmented form.
+	augmented bool
 }
 
 // errNotSaddle says that no saddle point is to be seen.
@@ -78,8 +101,13 @@ func NewSaddle(ctx context.Context, a hvp.Operator, s *SaddleSettings) (*Saddle,
 	if s != nil {
 		m.set = *s
 	}
-	if m.set.Given != nil && (m.set.LeastSquares || m.set.Schur != nil) {
+	switch {
+	case m.set.Given != nil && (m.set.LeastSquares || m.set.Schur != nil):
 		return nil, errors.New("precond: saddle: the Schur complement is given and to be made")
+	case m.set.Augmented && (m.set.Given != nil || m.set.Schur != nil || m.set.LeastSquares || m.set.Triangular):
+		return nil, errors.New("precond: saddle: the augmented form is block-diagonal and has its own Schur complement")
+	case !(m.set.Gamma >= 0) || math.IsInf(m.set.Gamma, 1):
+		return nil, fmt.Errorf("precond: saddle: γ = %v", m.set.Gamma)
 	}
 	if err := m.Refresh(ctx, a); err != nil {
 		return nil, err
@@ -174,25 +202,36 @@ func (m *Saddle) Refresh(ctx context.Context, a hvp.Operator) error {
 	fresh := m.n < 0
 	m.n, m.m, m.b, m.bt = n, rows, b, bt
 	var d *Jacobi // D⁻¹
-	var note string
-	if m.set.Hessian == nil || m.set.Given == nil {
+	var notes []string
+	if m.set.Augmented || m.set.Hessian == nil || m.set.Given == nil {
+		var note string
 		if d, note, err = saddleDiagonal(ctx, h, b); err != nil {
 			return err
 		}
+		if note != "" {
+			notes = append(notes, note)
+		}
 	}
-	switch {
-	case m.set.Hessian == nil:
-		m.h = d
-	case fresh:
-		m.h, err = m.set.Hessian(ctx, h)
-	default:
-		err = m.h.Refresh(ctx, h)
+	automatic := m.set.Hessian == nil && m.set.Schur == nil && m.set.Given == nil && !m.set.LeastSquares && !m.set.Triangular
+	augment := m.set.Augmented || automatic && corner == nil && (len(notes) > 0 || !isDiagonal(h))
+	if augment {
+		err := m.augment(ctx, h, b, corner, d)
+		switch {
+		case err == nil:
+			notes = append(notes, fmt.Sprintf("augmented: %v for H + BᵀWB", m.h))
+		case m.set.Augmented || ctx.Err() != nil:
+			return err
+		default:
+			notes = append(notes, "not augmented: "+strings.TrimPrefix(err.Error(), "precond: "))
+			augment = false
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("precond: saddle: H: %w", err)
-	}
-	if err := m.schur(ctx, h, b, corner, d, fresh); err != nil {
-		return err
+	if !augment {
+		fresh = fresh || m.augmented
+		m.augmented = false
+		if err := m.plain(ctx, h, b, corner, d, fresh); err != nil {
+			return err
+		}
 	}
 	for _, p := range []Preconditioner{m.h, m.s} {
 		if r, c := p.Dims(); r != c || p == m.h && r != n || p == m.s && r != rows {
@@ -204,11 +243,25 @@ func (m *Saddle) Refresh(ctx context.Context, a hvp.Operator) error {
 		Setup: max(time.Since(begin), 1), Bytes: rh.Bytes + rs.Bytes + 8*int64(n+rows), Products: rh.Products + rs.Products,
 		Notes: []string{fmt.Sprintf("%d variables and %d constraints", n, rows)},
 	}
-	if note != "" {
-		m.report.Notes = append(m.report.Notes, note)
-	}
+	m.report.Notes = append(m.report.Notes, notes...)
 	m.report.Notes = append(append(m.report.Notes, rh.Notes...), rs.Notes...)
 	return nil
+}
+
+// plain makes or refreshes the preconditioners of H and S.
+func (m *Saddle) plain(ctx context.Context, h, b, corner hvp.Operator, d *Jacobi, fresh bool) (err error) {
+	switch {
+	case m.set.Hessian == nil:
+		m.h = d
+	case fresh:
+		m.h, err = m.set.Hessian(ctx, h)
+	default:
+		err = m.h.Refresh(ctx, h)
+	}
+	if err != nil {
+		return fmt.Errorf("precond: saddle: H: %w", err)
+	}
+	return m.schur(ctx, h, b, corner, d, fresh)
 }
 
 // schur makes or refreshes the preconditioner of S.
@@ -223,36 +276,50 @@ func (m *Saddle) schur(ctx context.Context, h, b, corner hvp.Operator, inverse *
 		return errors.New("precond: saddle: the least-squares commutator needs C = 0")
 	}
 	d := inverse.DiagonalValues()
-	if m.set.Schur == nil {
-		s, err := schurDiagonal(b, corner, d)
-		if err != nil {
-			return err
-		}
-		m.s, err = jacobiOf(ctx, s)
-		if err != nil {
-			return fmt.Errorf("precond: saddle: Schur complement: %w", err)
-		}
-	} else {
-		s, err := schurMatrix(b, corner, d)
-		if err != nil {
-			return err
-		}
-		if old, ok := m.s.(*commutator); ok {
-			m.s = old.Preconditioner
-		}
-		if fresh {
-			m.s, err = m.set.Schur(ctx, s)
-		} else {
-			err = m.s.Refresh(ctx, s)
-		}
-		if err != nil {
-			return fmt.Errorf("precond: saddle: Schur complement: %w", err)
-		}
+	old := m.s
+	if k, ok := old.(*commutator); ok {
+		old = k.Preconditioner
+	}
+	if err := m.schurPart(ctx, old, b, corner, d, fresh); err != nil {
+		return fmt.Errorf("precond: saddle: Schur complement: %w", err)
 	}
 	if m.set.LeastSquares {
 		m.s = &commutator{Preconditioner: m.s, h: h, b: b, bt: m.bt, d: d}
 	}
 	return nil
+}
+
+// schurPart sets m.s to the preconditioner of C + B·D⁻¹·Bᵀ, the old one refreshed where
+// it can be.
+func (m *Saddle) schurPart(ctx context.Context, old Preconditioner, b, corner hvp.Operator, d []float64, fresh bool) error {
+	x, err := hvp.Assemble(b)
+	if err != nil {
+		return notApplicable("saddle", b, err)
+	}
+	symmetric := corner == nil || hvp.StructureOf(corner).Has(hvp.Symmetric)
+	if m.set.Schur == nil && (!symmetric || !gramCheap(x)) {
+		s, err := schurDiagonal(b, corner, d)
+		if err != nil {
+			return err
+		}
+		m.s, err = jacobiOf(ctx, s)
+		return err
+	}
+	s, err := weightedGram(b, corner, d)
+	if err != nil {
+		return err
+	}
+	_, isPart := old.(*part)
+	switch {
+	case !fresh && (m.set.Schur != nil || isPart):
+		m.s = old
+		return old.Refresh(ctx, s)
+	case m.set.Schur != nil:
+		m.s, err = m.set.Schur(ctx, s)
+	default:
+		m.s, err = newPart(ctx, s)
+	}
+	return err
 }
 
 func jacobiOf(ctx context.Context, d []float64) (*Jacobi, error) {
@@ -329,7 +396,10 @@ func (m *Saddle) Report() Report { return m.report }
 // String names the preconditioner and its parts.
 func (m *Saddle) String() string {
 	form := "diagonal"
-	if m.set.Triangular {
+	switch {
+	case m.augmented:
+		form = "augmented"
+	case m.set.Triangular:
 		form = "triangular"
 	}
 	return fmt.Sprintf("saddle(%s, %v, %v)", form, m.h, m.s)

@@ -85,8 +85,9 @@ func schurDiagonal(b, corner hvp.Operator, d []float64) ([]float64, error) {
 	return s, nil
 }
 
-// schurMatrix returns C + B·diag(d)·Bᵀ, exactly symmetric if C is.
-func schurMatrix(b, corner hvp.Operator, d []float64) (*hvp.CSR, error) {
+// weightedGram returns C + B·diag(d)·Bᵀ for corner = −C, exactly symmetric if C is, and
+// with the promise to be definite.
+func weightedGram(b, corner hvp.Operator, d []float64) (*hvp.CSR, error) {
 	x, err := hvp.Assemble(b)
 	if err != nil {
 		return nil, notApplicable("saddle", b, err)

@@ -30,15 +30,14 @@ func realData(t *testing.T, name string) string {
 func TestQPsOfMarosAndMeszaros(t *testing.T) {
 	// Optimal values: Maros & Mészáros, A repository of convex quadratic programming
 	// problems, Optim. Methods Softw. 11, 1999, doi:10.1080/10556789908805768. DTOC3,
-	// a chain of 5000 steps, takes MINRES beyond any patience without a
-	// preconditioner for saddle points.
+	// a chain of 5000 steps, has a singular P; its null space is fixed by bounds.
 	for _, c := range []struct {
 		name  string
 		value float64
 		large bool
 	}{
 		{"HS51", -6, false}, {"HS52", -.6733524355, false}, {"GENHS28", .9271736938, false},
-		{"AUG3DC", -1165.237561, true}, {"AUG2DC", 1808268.066, true},
+		{"AUG3DC", -1165.237561, true}, {"AUG2DC", 1808268.066, true}, {"DTOC3", 235.262481, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := problems.ReadQP(realData(t, filepath.Join("qp", c.name)))

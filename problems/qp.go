@@ -9,11 +9,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hypergrad"
 	"github.com/hgsolve/hgsolve/internal/formats"
 	"github.com/hgsolve/hgsolve/internal/parallel"
+	"github.com/hgsolve/hgsolve/precond"
 )
 
 // QP is a quadratic program with the linear term and the right-hand side as
@@ -40,15 +42,16 @@ type QP struct {
 	// LossValue, if not nil, is the loss in place of the optimal value; see
 	// [hypergrad.Constrained].
 	LossValue func(dz, dw, z, w []float64) (float64, error)
-	// Precond makes the preconditioner of Solve; nil means none. MINRES needs
-	// a symmetric positive definite one.
+	// Precond makes the preconditioner of Solve and, where the Estimator has
+	// none, of the adjoint; nil means [precond.Saddle] with default settings, and none
+	// where that cannot be built. MINRES needs a symmetric positive definite one.
 	Precond hypergrad.PrecondFunc
 
 	n, slacks, m int
 	c            hypergrad.Constrained
 	p, a         *hvp.CSR
 	w            []float64
-	bounded      bool
+	bounds       *hypergrad.Bounds // nil: none
 }
 
 // QPData are the numbers of a quadratic program: P of n×n, symmetric, A of m×n, and
@@ -105,12 +108,14 @@ func NewQP(d *QPData) (*QP, error) {
 	}
 	q.w = append(append(q.w, d.Q...), b...)
 	q.constrain(all)
+	bounded := false
 	for i := range lower {
-		q.bounded = q.bounded || !math.IsInf(lower[i], -1) || !math.IsInf(upper[i], 1)
+		bounded = bounded || !math.IsInf(lower[i], -1) || !math.IsInf(upper[i], 1)
 	}
 	q.Problem = &q.c
-	if q.bounded {
-		q.Problem = &hypergrad.Bounds{Problem: &q.c, Lower: lower, Upper: upper}
+	if bounded {
+		q.bounds = &hypergrad.Bounds{Problem: &q.c, Lower: lower, Upper: upper}
+		q.Problem = q.bounds
 	}
 	return q, nil
 }
@@ -207,17 +212,93 @@ func (q *QP) Envelope(dst, z []float64) {
 	}
 }
 
+// Precondition implements [hypergrad.Preconditioned].
+func (q *QP) Precondition(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	if q.Precond != nil {
+		return q.Precond(ctx, a)
+	}
+	return precond.New(ctx, "saddle", a)
+}
+
+// forSolve is Precondition for the inner problem: on the faces on the way, where
+// constraints may be dependent, it does without.
+func (q *QP) forSolve(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	m, err := q.Precondition(ctx, a)
+	if err != nil && q.Precond == nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return m, err
+}
+
 // Solve implements [hypergrad.InnerSolver] by [hypergrad.Newton], or with bounds by
-// [hypergrad.ActiveSetNewton], to 1e-10 of the size of w. eq must be this problem.
+// [hypergrad.ActiveSetNewton], from z or, where a few steps from there do not find the
+// active set, from where [QP.Interior] ends, to 1e-10 of the size of the data. eq must be this problem.
 func (q *QP) Solve(ctx context.Context, eq hypergrad.Equation, z, w []float64) (hypergrad.InnerResult, error) {
 	if p, ok := eq.(*QP); !ok || p != q {
 		return hypergrad.InnerResult{}, errors.New("problems: a QP solves itself only")
 	}
-	tol := 1e-10 * parallel.Norm(parallel.FromContext(ctx), w)
-	if q.bounded {
-		return (&hypergrad.ActiveSetNewton{ATol: tol, Precond: q.Precond}).Solve(ctx, q.Problem, z, w)
+	size, err := q.size(ctx, w)
+	if err != nil {
+		return hypergrad.InnerResult{}, err
 	}
-	return (&hypergrad.Newton{ATol: tol, Precond: q.Precond}).Solve(ctx, q.Problem, z, w)
+	tol := 1e-10 * size
+	if q.bounds != nil {
+		return q.solveBounds(ctx, z, w, tol)
+	}
+	return (&hypergrad.Newton{ATol: tol, Precond: q.forSolve}).Solve(ctx, q.Problem, z, w)
+}
+
+// solveBounds looks for the face from z first, in few steps; where these do not find
+// it, the interior-point method points it out.
+func (q *QP) solveBounds(ctx context.Context, z, w []float64, tol float64) (hypergrad.InnerResult, error) {
+	const few = 8
+	begin := time.Now()
+	start := append([]float64(nil), z...)
+	s := &hypergrad.ActiveSetNewton{ATol: tol, MaxIter: few, Precond: q.forSolve}
+	if q.Precond == nil {
+		// Where the default preconditioner cannot be built, constraints on the face
+		// depend on each other: its step is not worth many products.
+		s.Linear.MaxIter = 500
+	}
+	res, err := s.Solve(ctx, q.Problem, z, w)
+	if err == nil || ctx.Err() != nil || !errors.Is(err, hypergrad.ErrInnerNotStationary) {
+		return res, err
+	}
+	before, failed := q.Interior(ctx, z, w, 0)
+	before.Iterations, before.Products = before.Iterations+res.Iterations, before.Products+res.Products
+	if ctx.Err() != nil {
+		return before, failed
+	}
+	if failed != nil { // P may be indefinite, if definite where it matters
+		copy(z, start)
+	}
+	s.MaxIter = 0
+	first := res.StartNorm
+	res, err = s.Solve(ctx, q.Problem, z, w)
+	res.Iterations, res.Products = res.Iterations+before.Iterations, res.Products+before.Products
+	res.StartNorm, res.Elapsed = first, time.Since(begin)
+	if err != nil && failed != nil {
+		err = errors.Join(err, failed)
+	}
+	return res, err
+}
+
+// size returns the size of the data: that of w or, if larger, of what the values that
+// bounds fix make of it.
+func (q *QP) size(ctx context.Context, w []float64) (float64, error) {
+	team := parallel.FromContext(ctx)
+	size := parallel.Norm(team, w)
+	if q.bounds == nil {
+		return size, nil
+	}
+	z, g := make([]float64, q.c.N+q.c.M), make([]float64, q.c.N+q.c.M)
+	for i := range q.bounds.Lower {
+		z[i] = max(q.bounds.Lower[i], min(q.bounds.Upper[i], 0))
+	}
+	if err := q.c.Residual(ctx, g, z, w); err != nil {
+		return 0, err
+	}
+	return max(size, parallel.Norm(team, g)), nil
 }
 
 // Diagnose implements [hypergrad.Diagnoser].
@@ -294,7 +375,8 @@ func (d *QPData) readVectors(path string) error {
 }
 
 var (
-	_ hypergrad.Problem     = (*QP)(nil)
-	_ hypergrad.InnerSolver = (*QP)(nil)
-	_ hypergrad.Diagnoser   = (*QP)(nil)
+	_ hypergrad.Problem        = (*QP)(nil)
+	_ hypergrad.InnerSolver    = (*QP)(nil)
+	_ hypergrad.Diagnoser      = (*QP)(nil)
+	_ hypergrad.Preconditioned = (*QP)(nil)
 )
