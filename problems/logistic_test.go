@@ -227,7 +227,7 @@ func TestLogisticGradient(t *testing.T) {
 // TestLogisticA9a: the UCI Adult data (B. Becker, R. Kohavi; CC BY 4.0), split
 // by example number, against a dense direct solve.
 func TestLogisticA9a(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		t.Skip("reads 32,561 examples")
 	}
 	ctx := context.Background()

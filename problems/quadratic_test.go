@@ -46,7 +46,7 @@ func TestQuadratic(t *testing.T) {
 
 // TestQuadraticMillion: a million unknowns.
 func TestQuadraticMillion(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		t.Skip("a million unknowns")
 	}
 	p := newQuadratic(t, 1_000_003, 7, &problems.QuadraticSettings{Cond: 50})

@@ -63,7 +63,7 @@ func TestSmoothing(t *testing.T) {
 
 // TestSmoothingMillion: a million unknowns in each dimension.
 func TestSmoothingMillion(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		t.Skip("a million unknowns")
 	}
 	for _, shape := range [][]int{{1_000_003}, {1000, 1001}, {100, 99, 101}} {

@@ -174,7 +174,7 @@ func TestRealLIBSVM(t *testing.T) {
 }
 
 func TestRealLIBSVMLarge(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		t.Skip("92 MB of text behind bzip2")
 	}
 	for _, path := range dataFiles(t, "text/debdesc_trigram.svm.bz2") {
