@@ -1,0 +1,180 @@
+package problems
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/internal/parallel"
+)
+
+// singleHessian is the Hessian in single precision: the weights e^{w_k}φ″(t_k) are
+// bfloat16 numbers, off by 2⁻⁹ of themselves at most, and negative ones of a
+// potential that is not convex are zero. As the Hessian is I plus a nonnegative
+// sum over the weights, it is off by 2⁻⁹ of its quadratic form too. Traffic per
+// product: x and dst, 8 bytes per pixel, and 16 for the weights, which is all that
+// is kept.
+type singleHessian struct {
+	experts
+	bank    [][9]float32 // nil for the DCT filters, their factors being in the weights
+	squares [][9]float32
+	w       []uint16 // laid out like the seeds
+	tiles   sync.Pool
+}
+
+const (
+	singleWidth  = 512 // columns of a tile
+	singleStride = singleWidth + 2 + 2*kernel.Margin + 2
+)
+
+// singleTile is the scratch of one worker.
+type singleTile struct {
+	u    [nf * singleStride]float32
+	ring [3][singleWidth + 4]float32
+}
+
+// Single implements [hvp.Singler].
+func (h *denoiseHessian) Single(ctx context.Context) (hvp.SingleOperator, bool, error) {
+	s := &singleHessian{experts: h.experts, w: make([]uint16, nf*len(h.y))}
+	s.tiles.New = func() any { return new(singleTile) }
+	var factor [nf]float64
+	if h.dct {
+		factor = kernel.DCT3Square()
+	}
+	s.squares = make([][9]float32, nf)
+	for k, f := range h.experts.bank {
+		if !h.dct {
+			factor[k] = 1
+			var g [9]float32
+			for o, v := range f {
+				g[o] = float32(v)
+			}
+			s.bank = append(s.bank, g)
+		}
+		for o, v := range f {
+			s.squares[k][o] = float32(v * v / factor[k])
+		}
+	}
+	var overflow atomic.Bool
+	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(c int) {
+		t := tiles.Get().(*tile)
+		defer tiles.Put(t)
+		for i := c * bandRows; i < min((c+1)*bandRows, h.rows-2); i++ {
+			for j := 0; j < h.cols-2; j += tileWidth {
+				m := min(tileWidth, h.cols-2-j)
+				h.curvatures(&t.t, i, j, m)
+				for k, f := range factor {
+					out := s.w[h.at(i, k)+j:][:m]
+					for q, v := range t.t.plane(k, m) {
+						v = f * max(v, 0)
+						if !(v < math.MaxFloat32/16) {
+							overflow.Store(true)
+						}
+						out[q] = kernel.Bfloat16(v)
+					}
+				}
+			}
+		}
+	}))
+	if overflow.Load() {
+		return nil, false, errors.New("problems: denoise: a weight of the Hessian is NaN or beyond the range of single precision")
+	}
+	return s, true, nil
+}
+
+// Order implements [hvp.SingleOperator].
+func (s *singleHessian) Order() int { return s.rows * s.cols }
+
+// RowGrain implements [hvp.SingleOperator].
+func (s *singleHessian) RowGrain() int { return bandRows * s.cols }
+
+// Bytes implements [hvp.SingleOperator].
+func (s *singleHessian) Bytes() int64 { return 2 * int64(len(s.w)) }
+
+// ApplyRows implements [hvp.SingleOperator].
+func (s *singleHessian) ApplyRows(dst, x []float32, lo, hi int) { s.gather(dst, x, lo, hi) }
+
+// DiagRows implements [hvp.SingleOperator].
+func (s *singleHessian) DiagRows(dst []float32, lo, hi int) {
+	s.gather(dst, nil, lo, hi)
+}
+
+// gather sets dst to elements lo … hi−1 of x + Fᵀ(w ∘ Fx) or, without x, of the
+// diagonal. See experts.gather.
+func (s *singleHessian) gather(dst, x []float32, lo, hi int) {
+	if lo >= hi {
+		return
+	}
+	t := s.tiles.Get().(*singleTile)
+	cols := s.cols
+	first, last := lo/cols, (hi-1)/cols
+	for left := 0; left < cols; left += singleWidth {
+		right := min(left+singleWidth, cols)
+		j0, j1 := max(left-2, 0), min(right, cols-2)
+		m := j1 - j0
+		width := m + 2
+		for r := range t.ring {
+			clear(t.ring[r][:width])
+		}
+		for k := range nf {
+			clear(t.u[k*singleStride+kernel.Margin+m:][:kernel.Margin])
+		}
+		for i := max(first-2, 0); i <= last; i++ {
+			o0, o1, o2 := t.ring[i%3][:width], t.ring[(i+1)%3][:width], t.ring[(i+2)%3][:width]
+			if i < s.rows-2 {
+				s.add(t, o0, o1, o2, x, i, j0, m)
+			}
+			if i >= first { // row i is complete
+				from, to := max(lo, i*cols+left), min(hi, i*cols+right)
+				if from < to {
+					shift := from - i*cols - j0
+					in, out := o0[shift:shift+to-from], dst[from-lo:to-lo]
+					if x == nil {
+						for k, v := range in {
+							out[k] = 1 + v
+						}
+					} else {
+						base := x[from:to]
+						for k, v := range in {
+							out[k] = base[k] + v
+						}
+					}
+				}
+			}
+			clear(o0)
+		}
+	}
+	s.tiles.Put(t)
+}
+
+// add adds what m positions of row i from column j on say to three rows.
+func (s *singleHessian) add(t *singleTile, o0, o1, o2, x []float32, i, j, m int) {
+	const margin = kernel.Margin
+	cols := s.cols
+	w := s.w[i*nf*cols+j:]
+	if x == nil {
+		for k := range nf {
+			p, v := t.u[k*singleStride+margin:][:m], w[k*cols:][:m]
+			for q, b := range v {
+				p[q] = kernel.FromBfloat16(b)
+			}
+		}
+		kernel.Conv3AdjointSingle(s.squares, o0, o1, o2, t.u[:], singleStride)
+		return
+	}
+	at := i*cols + j
+	r0, r1, r2 := x[at:at+m+2], x[at+cols:at+cols+m+2], x[at+2*cols:at+2*cols+m+2]
+	if s.bank == nil {
+		kernel.DCT3WeightedSingle(t.u[margin:], singleStride, r0, r1, r2, w, cols)
+		kernel.DCT3AdjointSingle(o0, o1, o2, t.u[:], singleStride)
+		return
+	}
+	kernel.Conv3WeightedSingle(s.bank, t.u[margin:], singleStride, r0, r1, r2, w, cols)
+	kernel.Conv3AdjointSingle(s.bank, o0, o1, o2, t.u[:], singleStride)
+}
+
+var _ hvp.Singler = (*denoiseHessian)(nil)
