@@ -1,0 +1,70 @@
+package precond
+
+import (
+	"context"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/parallel"
+)
+
+// singleDegree is the default degree in single precision: products are so cheap
+// there that the iterations of the method outside, in double precision, are what
+// to save.
+const singleDegree = 12
+
+// singleSteps is the default of the Lanczos steps.
+const singleSteps = 8
+
+// singleWork is the state of one application in single precision.
+type singleWork struct {
+	task    singleTask
+	b, x, y []float32
+}
+
+// setSingle prepares the polynomial in single precision; false if a cannot.
+func (m *Chebyshev) setSingle(ctx context.Context, a hvp.Operator) (bool, error) {
+	if m.set.Double {
+		return false, nil
+	}
+	s, err := newSingle(ctx, a)
+	if s == nil || err != nil {
+		return false, err
+	}
+	steps, mean := m.set.Steps, 0.0
+	if steps == 0 {
+		steps = singleSteps
+	}
+	if m.ends, mean, err = s.spectrum(ctx, steps); err != nil {
+		return false, err
+	}
+	m.single, m.inv, m.scaled = s, nil, true
+	m.products = m.ends.Products
+	m.degree = m.set.Degree
+	if m.degree == 0 {
+		m.degree = singleDegree
+	}
+	e := &m.ends
+	m.hi = max(min(e.UpperBound, 1.1*(e.Max+e.MaxErr)), e.Max*(1+0x1p-10))
+	least := min(mean, e.Min)
+	if m.set.Ratio != 0 {
+		least = m.hi / m.set.Ratio
+	}
+	// A polynomial of degree k reaches down to about hi/k².
+	m.lo = min(max(least, m.hi/float64(2*(m.degree+1)*(m.degree+1))), e.Max*(1-0x1p-10))
+	return true, nil
+}
+
+// applySingle is Apply in single precision.
+func (m *Chebyshev) applySingle(ctx context.Context, dst, x []float64) {
+	w, _ := m.singleWork.Get().(*singleWork)
+	if w == nil {
+		w = &singleWork{b: make([]float32, m.n), x: make([]float32, m.n), y: make([]float32, m.n)}
+	}
+	team := parallel.FromContext(ctx)
+	var poly chebyshevPoly
+	poly.set(m.lo, m.hi)
+	w.task = singleTask{s: m.single, wide: x, scale: scaleOf(team, x)}
+	w.task.fromZero(team, w.x, w.y, w.b, poly, m.degree+1, dst)
+	w.task = singleTask{}
+	m.singleWork.Put(w)
+}
