@@ -95,7 +95,7 @@ const (
 	singleFirst    singleMode = iota // out = f·D⁻¹b
 	singleStep                       // a step; out holds the iterate before in
 	singleStart                      // a step where that is zero, whatever out holds
-	singleResidual                   // out = b − A·in
+	singleResidual                   // out = c·(b − A·in)
 )
 
 // singleTask is one pass over the vectors of s.
@@ -134,7 +134,7 @@ func (t *singleTask) Chunk(chunk int) {
 		switch t.mode {
 		case singleResidual:
 			for i, v := range b {
-				out[i] = v - ax[i]
+				out[i] = t.c * (v - ax[i])
 			}
 		case singleStart:
 			clear(out)
@@ -183,7 +183,8 @@ func (t *singleTask) fromZero(team parallel.Team, x, y, b []float32, p chebyshev
 	t.to = nil
 }
 
-// onward takes an even number of steps from x, with y as scratch.
+// onward takes steps from x, with y as scratch: the last is in x if their number is
+// even and in y if not.
 func (t *singleTask) onward(team parallel.Team, x, y, b []float32, p chebyshevPoly, steps int, to []float64) {
 	for k := range steps {
 		c, f := 0.0, p.first()
