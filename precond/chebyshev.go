@@ -16,7 +16,9 @@ import (
 // ChebyshevSettings are the choices of [NewChebyshev]. The zero value works.
 type ChebyshevSettings struct {
 	// Degree of the polynomial in A: the number of products in an application,
-	// an even number (see [Chebyshev]). Zero means 4, or 12 in single precision.
+	// an even number (see [Chebyshev]). Zero means 4 or, in single
+	// precision, about 1.8 times the square root of the ratio of the ends of the
+	// spectrum.
 	Degree int
 	// Ratio α of the ends of the interval [λ_max/α, λ_max] that the polynomial is
 	// made for, above 1. Zero means 30 or, in single precision, that of the
@@ -47,7 +49,8 @@ type ChebyshevSettings struct {
 // be even, it goes to −∞: λ·p(λ) is positive for all λ > 0, and M is positive
 // definite whatever the estimates are.
 //
-// If A is an [hvp.Singler], the polynomial is one in its stand-in, applied in single
+// If A is an [hvp.Singler], and the estimated condition number of D⁻¹A is at most
+// 1500, the polynomial is one in its stand-in, applied in single
 // precision: M is then symmetric to about 1e-6 of its norm, which conjugate
 // gradients do not notice. Memory: what the stand-in keeps and 2 n-vectors, of
 // which 1.5 for each more concurrent application. Traffic per degree: the weights
@@ -67,6 +70,7 @@ type Chebyshev struct {
 	inv      []float64
 	ends     hvp.Extremes
 	lo, hi   float64
+	least    float64   // estimate of the smallest eigenvalue, in single precision
 	work     sync.Pool // *chebyshevWork
 	setup    time.Duration
 	scaled   bool

@@ -2,15 +2,19 @@ package precond
 
 import (
 	"context"
+	"math"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
-// singleDegree is the default degree in single precision: products are so cheap
-// there that the iterations of the method outside, in double precision, are what
-// to save.
-const singleDegree = 12
+// singleDegree returns the default degree in single precision for a spectrum in
+// [lo, hi]. Products are so cheap there that the iterations of the method outside,
+// in double precision, are what to save: some six of them remain. Measured by
+// BenchmarkSingleDegree.
+func singleDegree(lo, hi float64) int {
+	return 2 * max(2, min(int(math.Round(0.9*math.Sqrt(hi/lo))), 30))
+}
 
 // singleSteps is the default of the Lanczos steps.
 const singleSteps = 8
@@ -37,20 +41,25 @@ func (m *Chebyshev) setSingle(ctx context.Context, a hvp.Operator) (bool, error)
 	if m.ends, mean, err = s.spectrum(ctx, steps); err != nil {
 		return false, err
 	}
-	m.single, m.inv, m.scaled = s, nil, true
-	m.products = m.ends.Products
-	m.degree = m.set.Degree
-	if m.degree == 0 {
-		m.degree = singleDegree
-	}
 	e := &m.ends
 	m.hi = max(min(e.UpperBound, 1.1*(e.Max+e.MaxErr)), e.Max*(1+0x1p-10))
-	least := min(mean, e.Min)
+	m.least = min(mean, e.Min)
+	if m.hi > singleCondition*m.least {
+		return false, nil
+	}
+	m.single, m.inv, m.scaled = s, nil, true
+	m.products = m.ends.Products
+	m.lo = m.least
 	if m.set.Ratio != 0 {
-		least = m.hi / m.set.Ratio
+		m.lo = m.hi / m.set.Ratio
+	}
+	m.lo = min(m.lo, e.Max*(1-0x1p-10))
+	m.degree = m.set.Degree
+	if m.degree == 0 {
+		m.degree = singleDegree(m.lo, m.hi)
 	}
 	// A polynomial of degree k reaches down to about hi/k².
-	m.lo = min(max(least, m.hi/float64(2*(m.degree+1)*(m.degree+1))), e.Max*(1-0x1p-10))
+	m.lo = max(m.lo, m.hi/float64(2*(m.degree+1)*(m.degree+1)))
 	return true, nil
 }
 

@@ -29,7 +29,8 @@ import (
 // 4 n-vectors on each level of a grid, 4/3 of that in all in two dimensions,
 // beyond what the coarse operators hold.
 //
-// If A is an [hvp.Singler], and its coarse operators are, the cycle is one of their
+// If A is an [hvp.Singler] and not ill-conditioned, and its coarse operators are
+// the same, the cycle is one of their
 // stand-ins in single precision: 2 n-vectors on each level beyond what the
 // stand-ins hold, and M is symmetric to about 1e-6 of its norm.
 type Multigrid struct {
@@ -127,8 +128,8 @@ func (m *Multigrid) Refresh(ctx context.Context, a hvp.Operator) error {
 	return nil
 }
 
-// errMixed says that a coarse operator cannot do what the fine one can.
-var errMixed = errors.New("no coarse operator in single precision")
+// errMixed says that not all levels can be in single precision.
+var errMixed = errors.New("a level cannot be in single precision")
 
 // grids builds the levels from a on and reports their memory.
 func (m *Multigrid) grids(ctx context.Context, a hvp.Operator, double bool) (levels []*gridLevel, rep Report, err error) {
@@ -185,7 +186,10 @@ func newGridLevel(ctx context.Context, a hvp.Operator, double bool) (l *gridLeve
 			return nil, 0, err
 		}
 		if s != nil {
-			e, _, err := s.spectrum(ctx, eigenSteps)
+			e, mean, err := s.spectrum(ctx, eigenSteps)
+			if err == nil && e.Max > singleCondition*mean {
+				err = errMixed
+			}
 			return &gridLevel{single: s, n: s.n, high: eigenMargin * e.Max, scale: 1}, e.Products, err
 		}
 	}

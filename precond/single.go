@@ -67,6 +67,11 @@ func newSingle(ctx context.Context, a hvp.Operator) (*single, error) {
 	return s, nil
 }
 
+// singleCondition is the largest condition number of D⁻¹A at which preconditioners
+// work in single precision. Their rounding errors, relative to M, grow with it
+// until M is not definite any more; that was seen at 5000.
+const singleCondition = 1500
+
 func (s *single) chunks() int { return (s.n + s.chunk - 1) / s.chunk }
 
 func (s *single) rows(c int) (lo, hi int) {

@@ -117,35 +117,36 @@ func (s *singleHessian) gather(dst, x []float32, lo, hi int) {
 		j0, j1 := max(left-2, 0), min(right, cols-2)
 		m := j1 - j0
 		width := m + 2
-		for r := range t.ring {
-			clear(t.ring[r][:width])
+		// Each line of the ring begins with the row of x that it will become.
+		begin := func(line []float32, i int) {
+			switch {
+			case x == nil:
+				for j := range line {
+					line[j] = 1
+				}
+			case i < s.rows:
+				copy(line, x[i*cols+j0:])
+			}
+		}
+		top := max(first-2, 0)
+		for i := top; i < top+2; i++ {
+			begin(t.ring[i%3][:width], i)
 		}
 		for k := range nf {
 			clear(t.u[k*singleStride+kernel.Margin+m:][:kernel.Margin])
 		}
-		for i := max(first-2, 0); i <= last; i++ {
+		for i := top; i <= last; i++ {
 			o0, o1, o2 := t.ring[i%3][:width], t.ring[(i+1)%3][:width], t.ring[(i+2)%3][:width]
+			begin(o2, i+2)
 			if i < s.rows-2 {
 				s.add(t, o0, o1, o2, x, i, j0, m)
 			}
 			if i >= first { // row i is complete
 				from, to := max(lo, i*cols+left), min(hi, i*cols+right)
 				if from < to {
-					shift := from - i*cols - j0
-					in, out := o0[shift:shift+to-from], dst[from-lo:to-lo]
-					if x == nil {
-						for k, v := range in {
-							out[k] = 1 + v
-						}
-					} else {
-						base := x[from:to]
-						for k, v := range in {
-							out[k] = base[k] + v
-						}
-					}
+					copy(dst[from-lo:to-lo], o0[from-i*cols-j0:])
 				}
 			}
-			clear(o0)
 		}
 	}
 	s.tiles.Put(t)
