@@ -170,7 +170,7 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 // Where the operator has a stand-in in single precision: from how many iterations
 // of Jacobi–CG on a polynomial in it pays, and from how many on a multigrid cycle
 // does better. Measured by hgbench precond -problem denoise.
-const worthSingle, worthSingleCycle = 22, 240
+const worthSingle, worthSingleCycle = 10, 240
 
 // inSingle returns what suits a semidefinite operator with a stand-in in single
 // precision; no candidates if it has none, or is too ill-conditioned for it.

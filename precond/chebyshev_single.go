@@ -11,7 +11,7 @@ import (
 // singleDegree returns the default degree in single precision for a spectrum in
 // [lo, hi]. Products are so cheap there that the iterations of the method outside,
 // in double precision, are what to save: some six of them remain. Measured by
-// BenchmarkSingleDegree.
+// BenchmarkSingle.
 func singleDegree(lo, hi float64) int {
 	return 2 * max(2, min(int(math.Round(0.9*math.Sqrt(hi/lo))), 30))
 }
