@@ -42,7 +42,7 @@ func (m *Chebyshev) setSingle(ctx context.Context, a hvp.Operator) (bool, error)
 		return false, err
 	}
 	e := &m.ends
-	m.hi = max(min(e.UpperBound, 1.1*(e.Max+e.MaxErr)), e.Max*(1+0x1p-10))
+	m.hi = max(min(e.UpperBound, 1.05*(e.Max+e.MaxErr)), e.Max*(1+0x1p-10))
 	m.least = min(mean, e.Min)
 	if m.hi > singleCondition*m.least {
 		return false, nil

@@ -22,24 +22,24 @@ type singleHessian struct {
 	experts
 	bank    [][9]float32 // nil for the DCT filters, their factors being in the weights
 	squares [][9]float32
-	w       []uint16 // laid out like the seeds
+	w       []uint16 // rows of positions, see kernel.WeightAt
 	tiles   sync.Pool
 }
 
 const (
-	singleWidth  = 512 // columns of a tile
-	singleStride = singleWidth + 2 + 2*kernel.Margin + 2
+	singleWidth  = 512              // columns of a tile
+	singleStride = singleWidth + 16 // 8 positions before the tile, 2 columns and the margins
 )
 
 // singleTile is the scratch of one worker.
 type singleTile struct {
 	u    [nf * singleStride]float32
-	ring [3][singleWidth + 4]float32
+	ring [3][singleWidth + 10]float32
 }
 
 // Single implements [hvp.Singler].
 func (h *denoiseHessian) Single(ctx context.Context) (hvp.SingleOperator, bool, error) {
-	s := &singleHessian{experts: h.experts, w: make([]uint16, nf*len(h.y))}
+	s := &singleHessian{experts: h.experts, w: make([]uint16, h.rows*kernel.WeightsOf(h.cols))}
 	s.tiles.New = func() any { return new(singleTile) }
 	var factor [nf]float64
 	if h.dct {
@@ -68,13 +68,13 @@ func (h *denoiseHessian) Single(ctx context.Context) (hvp.SingleOperator, bool, 
 				m := min(tileWidth, h.cols-2-j)
 				h.curvatures(&t.t, i, j, m)
 				for k, f := range factor {
-					out := s.w[h.at(i, k)+j:][:m]
+					out := s.w[i*kernel.WeightsOf(h.cols):]
 					for q, v := range t.t.plane(k, m) {
 						v = f * max(v, 0)
 						if !(v < math.MaxFloat32/16) {
 							overflow.Store(true)
 						}
-						out[q] = kernel.Bfloat16(v)
+						out[kernel.WeightAt(j+q, k)] = kernel.Bfloat16(v)
 					}
 				}
 			}
@@ -114,7 +114,7 @@ func (s *singleHessian) gather(dst, x []float32, lo, hi int) {
 	first, last := lo/cols, (hi-1)/cols
 	for left := 0; left < cols; left += singleWidth {
 		right := min(left+singleWidth, cols)
-		j0, j1 := max(left-2, 0), min(right, cols-2)
+		j0, j1 := max(left-8, 0), min(right, cols-2) // left-2 would do, but for the groups of weights
 		m := j1 - j0
 		width := m + 2
 		// Each line of the ring begins with the row of x that it will become.
@@ -156,12 +156,11 @@ func (s *singleHessian) gather(dst, x []float32, lo, hi int) {
 func (s *singleHessian) add(t *singleTile, o0, o1, o2, x []float32, i, j, m int) {
 	const margin = kernel.Margin
 	cols := s.cols
-	w := s.w[i*nf*cols+j:]
+	w := s.w[i*kernel.WeightsOf(cols)+kernel.WeightAt(j, 0):]
 	if x == nil {
 		for k := range nf {
-			p, v := t.u[k*singleStride+margin:][:m], w[k*cols:][:m]
-			for q, b := range v {
-				p[q] = kernel.FromBfloat16(b)
+			for q := range m {
+				t.u[k*singleStride+margin+q] = kernel.FromBfloat16(w[kernel.WeightAt(q, k)])
 			}
 		}
 		kernel.Conv3AdjointSingle(s.squares, o0, o1, o2, t.u[:], singleStride)
@@ -170,11 +169,11 @@ func (s *singleHessian) add(t *singleTile, o0, o1, o2, x []float32, i, j, m int)
 	at := i*cols + j
 	r0, r1, r2 := x[at:at+m+2], x[at+cols:at+cols+m+2], x[at+2*cols:at+2*cols+m+2]
 	if s.bank == nil {
-		kernel.DCT3WeightedSingle(t.u[margin:], singleStride, r0, r1, r2, w, cols)
+		kernel.DCT3WeightedSingle(t.u[margin:], singleStride, r0, r1, r2, w)
 		kernel.DCT3AdjointSingle(o0, o1, o2, t.u[:], singleStride)
 		return
 	}
-	kernel.Conv3WeightedSingle(s.bank, t.u[margin:], singleStride, r0, r1, r2, w, cols)
+	kernel.Conv3WeightedSingle(s.bank, t.u[margin:], singleStride, r0, r1, r2, w)
 	kernel.Conv3AdjointSingle(s.bank, o0, o1, o2, t.u[:], singleStride)
 }
 

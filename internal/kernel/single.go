@@ -21,6 +21,14 @@ func Bfloat16(v float64) uint16 {
 // FromBfloat16 is the inverse of Bfloat16.
 func FromBfloat16(w uint16) float32 { return math.Float32frombits(uint32(w) << 16) }
 
+// WeightAt is where the weight of filter k at position j of a row is: eight
+// positions of all eight filters are 128 bytes, so that a row is one stream through
+// memory.
+func WeightAt(j, k int) int { return j>>3*(8*DCTFilters) + 8*k + j&7 }
+
+// WeightsOf is the number of weights of a row of m positions.
+func WeightsOf(m int) int { return (m + 7) >> 3 * (8 * DCTFilters) }
+
 // DCT3Square returns the squares of the factors of the DCT bank that
 // [DCT3WeightedSingle] and [DCT3AdjointSingle] leave out.
 func DCT3Square() [DCTFilters]float64 {
@@ -28,25 +36,26 @@ func DCT3Square() [DCTFilters]float64 {
 }
 
 // DCT3WeightedSingle is DCT3Responses in single precision without the factors of
-// the filters, and multiplied by the weights w[k·wstride:][:m] of filter k.
-func DCT3WeightedSingle(t []float32, stride int, r0, r1, r2 []float32, w []uint16, wstride int) {
+// the filters, and multiplied by the weights w, that of filter k at position j being
+// w[[WeightAt](j, k)].
+func DCT3WeightedSingle(t []float32, stride int, r0, r1, r2 []float32, w []uint16) {
 	m := len(r0) - 2
 	if m <= 0 {
 		return
 	}
-	r1, r2, t, w = r1[:len(r0)], r2[:len(r0)], t[:7*stride+m], w[:7*wstride+m]
-	done := dct3WeightedSingle(t, stride, r0, r1, r2, w, wstride)
-	dct3WeightedSinglePlain(t[done:], stride, r0[done:], r1[done:], r2[done:], w[done:], wstride)
+	r1, r2, t, w = r1[:len(r0)], r2[:len(r0)], t[:7*stride+m], w[:WeightsOf(m)]
+	done := dct3WeightedSingle(t, stride, r0, r1, r2, w)
+	dct3WeightedSinglePlain(t[done:], stride, r0[done:], r1[done:], r2[done:], w[WeightAt(done, 0):])
 }
 
-func dct3WeightedSinglePlain(t []float32, stride int, r0, r1, r2 []float32, w []uint16, wstride int) {
+func dct3WeightedSinglePlain(t []float32, stride int, r0, r1, r2 []float32, w []uint16) {
 	for j := range len(r0) - 2 {
 		x0, y0, z0 := dctColumnSingle(r0[j], r1[j], r2[j])
 		x1, y1, z1 := dctColumnSingle(r0[j+1], r1[j+1], r2[j+1])
 		x2, y2, z2 := dctColumnSingle(r0[j+2], r1[j+2], r2[j+2])
 		ex, ey, ez := x0+x2, y0+y2, z0+z2
 		for k, v := range [DCTFilters]float32{x2 - x0, ex - (x1 + x1), ey + y1, y2 - y0, ey - (y1 + y1), ez + z1, z2 - z0, ez - (z1 + z1)} {
-			t[k*stride+j] = v * FromBfloat16(w[k*wstride+j])
+			t[k*stride+j] = v * FromBfloat16(w[WeightAt(j, k)])
 		}
 	}
 }
@@ -83,16 +92,18 @@ func dct3AdjointSinglePlain(o0, o1, o2, u []float32, stride int) {
 
 // Conv3WeightedSingle is Conv3Responses in single precision, multiplied by the
 // weights.
-func Conv3WeightedSingle(bank [][9]float32, t []float32, stride int, r0, r1, r2 []float32, w []uint16, wstride int) {
+func Conv3WeightedSingle(bank [][9]float32, t []float32, stride int, r0, r1, r2 []float32, w []uint16) {
 	m := len(r0) - 2
 	if m <= 0 {
 		return
 	}
 	r1, r2 = r1[:len(r0)], r2[:len(r0)]
 	for k := range bank {
-		f, p, v := &bank[k], t[k*stride:][:m], w[k*wstride:][:m]
+		f, p, v := &bank[k], t[k*stride:][:m], w[WeightAt(0, k):WeightsOf(m)]
 		done := conv3WeightedSingle(f, p, r0, r1, r2, v)
-		conv3WeightedSinglePlain(f, p[done:], r0[done:], r1[done:], r2[done:], v[done:])
+		if done < m {
+			conv3WeightedSinglePlain(f, p[done:], r0[done:], r1[done:], r2[done:], v[WeightAt(done, 0):])
+		}
 	}
 }
 
@@ -102,7 +113,7 @@ func conv3WeightedSinglePlain(f *[9]float32, t, r0, r1, r2 []float32, w []uint16
 		a := (float32(f[8]*r0[j]) + float32(f[7]*r0[j+1])) + float32(f[6]*r0[j+2])
 		b := (float32(f[5]*r1[j]) + float32(f[4]*r1[j+1])) + float32(f[3]*r1[j+2])
 		c := (float32(f[2]*r2[j]) + float32(f[1]*r2[j+1])) + float32(f[0]*r2[j+2])
-		t[j] = ((a + b) + c) * FromBfloat16(w[j])
+		t[j] = ((a + b) + c) * FromBfloat16(w[WeightAt(j, 0)])
 	}
 }
 

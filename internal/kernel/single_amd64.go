@@ -5,7 +5,7 @@ package kernel
 // n is a positive multiple of eight; strides count elements.
 
 //go:noescape
-func dct3WeightedSingleAVX2(t *float32, stride int, r0, r1, r2 *float32, w *uint16, wstride int, n int)
+func dct3WeightedSingleAVX2(t *float32, stride int, r0, r1, r2 *float32, w *uint16, n int)
 
 //go:noescape
 func dct3AdjointSingleAVX2(o0, o1, o2, u *float32, stride int, n int)
@@ -23,10 +23,10 @@ func chebyshevStepSingleAVX2(out, in, q, d, b *float32, n int, c, f float32)
 func axpySingleAVX2(y, x *float32, n int, a float32)
 
 // dct3WeightedSingle does the first positions and returns how many.
-func dct3WeightedSingle(t []float32, stride int, r0, r1, r2 []float32, w []uint16, wstride int) (done int) {
+func dct3WeightedSingle(t []float32, stride int, r0, r1, r2 []float32, w []uint16) (done int) {
 	if m := len(r0) - 2; useAVX2 && m >= 8 {
 		done = m &^ 7
-		dct3WeightedSingleAVX2(&t[0], stride, &r0[0], &r1[0], &r2[0], &w[0], wstride, done)
+		dct3WeightedSingleAVX2(&t[0], stride, &r0[0], &r1[0], &r2[0], &w[0], done)
 	}
 	return done
 }

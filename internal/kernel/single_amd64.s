@@ -24,22 +24,18 @@
 	VMULPS    Y11, s, s      \
 	VMOVUPS   s, t
 
-// func dct3WeightedSingleAVX2(t *float32, stride int, r0, r1, r2 *float32, w *uint16, wstride int, n int)
-TEXT ·dct3WeightedSingleAVX2(SB), NOSPLIT, $0-64
+// func dct3WeightedSingleAVX2(t *float32, stride int, r0, r1, r2 *float32, w *uint16, n int)
+TEXT ·dct3WeightedSingleAVX2(SB), NOSPLIT, $0-56
 	MOVQ t+0(FP), DI
 	MOVQ stride+8(FP), R8
 	MOVQ r0+16(FP), SI
 	MOVQ r1+24(FP), DX
 	MOVQ r2+32(FP), BX
 	MOVQ w+40(FP), AX
-	MOVQ wstride+48(FP), R11
-	MOVQ n+56(FP), CX
+	MOVQ n+48(FP), CX
 	SHLQ $2, R8
 	LEAQ (R8)(R8*2), R9     // 3 planes
 	LEAQ (DI)(R8*4), R10
-	SHLQ $1, R11
-	LEAQ (R11)(R11*2), R12
-	LEAQ (AX)(R11*4), R13
 
 loop:
 	COLUMN(0, Y0, Y3, Y6)
@@ -51,33 +47,32 @@ loop:
 	VADDPS Y2, Y0, Y9
 	VADDPS Y1, Y1, Y10
 	VSUBPS Y10, Y9, Y9
-	WEIGHTED(Y9, (AX)(R11*1), (DI)(R8*1))
+	WEIGHTED(Y9, 16(AX), (DI)(R8*1))
 
 	VADDPS Y5, Y3, Y9
 	VADDPS Y4, Y9, Y10
-	WEIGHTED(Y10, (AX)(R11*2), (DI)(R8*2))
+	WEIGHTED(Y10, 32(AX), (DI)(R8*2))
 	VSUBPS Y3, Y5, Y10
-	WEIGHTED(Y10, (AX)(R12*1), (DI)(R9*1))
+	WEIGHTED(Y10, 48(AX), (DI)(R9*1))
 	VADDPS Y4, Y4, Y10
 	VSUBPS Y10, Y9, Y9
-	WEIGHTED(Y9, (R13), (R10))
+	WEIGHTED(Y9, 64(AX), (R10))
 
 	VADDPS Y8, Y6, Y9
 	VADDPS Y7, Y9, Y10
-	WEIGHTED(Y10, (R13)(R11*1), (R10)(R8*1))
+	WEIGHTED(Y10, 80(AX), (R10)(R8*1))
 	VSUBPS Y6, Y8, Y10
-	WEIGHTED(Y10, (R13)(R11*2), (R10)(R8*2))
+	WEIGHTED(Y10, 96(AX), (R10)(R8*2))
 	VADDPS Y7, Y7, Y10
 	VSUBPS Y10, Y9, Y9
-	WEIGHTED(Y9, (R13)(R12*1), (R10)(R9*1))
+	WEIGHTED(Y9, 112(AX), (R10)(R9*1))
 
 	ADDQ $32, SI
 	ADDQ $32, DX
 	ADDQ $32, BX
 	ADDQ $32, DI
 	ADDQ $32, R10
-	ADDQ $16, AX
-	ADDQ $16, R13
+	ADDQ $128, AX
 	SUBQ $8, CX
 	JNE  loop
 	VZEROUPPER
@@ -200,7 +195,7 @@ loop:
 	VPSLLD $16, Y10, Y10
 	VMULPS  Y10, Y9, Y9
 	VMOVUPS Y9, (DI)
-	ADDQ    $16, R8
+	ADDQ    $128, R8
 	ADDQ    $32, SI
 	ADDQ    $32, DX
 	ADDQ    $32, BX

@@ -2,7 +2,7 @@
 
 package kernel
 
-func dct3WeightedSingle(t []float32, stride int, r0, r1, r2 []float32, w []uint16, wstride int) (done int) {
+func dct3WeightedSingle(t []float32, stride int, r0, r1, r2 []float32, w []uint16) (done int) {
 	return 0
 }
 func dct3AdjointSingle(o0, o1, o2, u []float32, stride int) (done int)                  { return 0 }

@@ -63,7 +63,7 @@ func TestSingle(t *testing.T) {
 		r0, d0 := vector(m + 2)
 		r1, d1 := vector(m + 2)
 		r2, d2 := vector(m + 2)
-		w := make([]uint16, DCTFilters*(m+3))
+		w := make([]uint16, WeightsOf(m))
 		for i := range w {
 			w[i] = Bfloat16(rng.Float64())
 		}
@@ -71,7 +71,7 @@ func TestSingle(t *testing.T) {
 		weigh := func(t []float64, factor bool) {
 			for k := range DCTFilters {
 				for j := range m {
-					t[k*stride+j] *= float64(FromBfloat16(w[k*(m+3)+j]))
+					t[k*stride+j] *= float64(FromBfloat16(w[WeightAt(j, k)]))
 					if factor {
 						t[k*stride+j] /= math.Sqrt(square[k])
 					}
@@ -80,16 +80,16 @@ func TestSingle(t *testing.T) {
 		}
 		DCT3Responses(want, stride, d0, d1, d2)
 		weigh(want, true)
-		DCT3WeightedSingle(got, stride, r0, r1, r2, w, m+3)
+		DCT3WeightedSingle(got, stride, r0, r1, r2, w)
 		close32("DCT responses", m, got, want)
-		dct3WeightedSinglePlain(plain, stride, r0, r1, r2, w, m+3)
+		dct3WeightedSinglePlain(plain, stride, r0, r1, r2, w)
 		same("DCT responses", m, got, plain)
 		Conv3Responses(bank, want, stride, d0, d1, d2)
 		weigh(want, false)
-		Conv3WeightedSingle(bank32, got, stride, r0, r1, r2, w, m+3)
+		Conv3WeightedSingle(bank32, got, stride, r0, r1, r2, w)
 		close32("responses", m, got, want)
 		for k := range bank32 {
-			conv3WeightedSinglePlain(&bank32[k], plain[k*stride:][:m], r0, r1, r2, w[k*(m+3):][:m])
+			conv3WeightedSinglePlain(&bank32[k], plain[k*stride:][:m], r0, r1, r2, w[WeightAt(0, k):])
 		}
 		same("responses", m, got, plain)
 
