@@ -17,7 +17,7 @@ import (
 type ChebyshevSettings struct {
 	// Degree of the polynomial in A: the number of products in an application,
 	// an even number (see [Chebyshev]). Zero means 4 or, in single
-	// precision, about 1.8 times the square root of the ratio of the ends of the
+	// precision, about twice the square root of the ratio of the ends of the
 	// spectrum.
 	Degree int
 	// Ratio α of the ends of the interval [λ_max/α, λ_max] that the polynomial is

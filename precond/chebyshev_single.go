@@ -13,7 +13,7 @@ import (
 // in double precision, are what to save: some six of them remain. Measured by
 // BenchmarkSingle.
 func singleDegree(lo, hi float64) int {
-	return 2 * max(2, min(int(math.Round(0.9*math.Sqrt(hi/lo))), 30))
+	return 2 * max(2, min(int(math.Round(math.Sqrt(hi/lo))), 30))
 }
 
 // singleSteps is the default of the Lanczos steps.
