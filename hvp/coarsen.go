@@ -30,8 +30,9 @@ type Coarsener interface {
 // adjoint, computed by gathering. Both have the same bits for any number of
 // workers. Nothing is stored.
 type Interpolation struct {
-	fine, coarse [3]int // planes, rows, columns
-	tasks        sync.Pool
+	fine, coarse [3]int    // planes, rows, columns
+	tasks        sync.Pool // *interpolationTask[float64]
+	single       sync.Pool // *interpolationTask[float32]
 }
 
 // NewInterpolation returns the interpolation to a grid with the given number of
@@ -57,20 +58,21 @@ func (p *Interpolation) Dims() (rows, cols int) {
 }
 
 // interpolationTask is one product: a line of the result per index.
-type interpolationTask struct {
+type interpolationTask[T kernel.Real] struct {
 	p       *Interpolation
-	dst, x  []float64
+	axpy    func(y []T, a T, x []T)
+	dst, x  []T
 	trans   bool
-	add     float64
+	add     T
 	lines   int // of one chunk
 	buffers sync.Pool
 }
 
 // Chunk implements parallel.Task.
-func (t *interpolationTask) Chunk(c int) {
-	buf, _ := t.buffers.Get().(*[]float64)
+func (t *interpolationTask[T]) Chunk(c int) {
+	buf, _ := t.buffers.Get().(*[]T)
 	if buf == nil {
-		buf = new([]float64)
+		buf = new([]T)
 	}
 	in, out := t.p.coarse, t.p.fine
 	if t.trans {
@@ -88,7 +90,7 @@ func (t *interpolationTask) Chunk(c int) {
 		for a := range np {
 			for b := range nr {
 				at := (pi[a]*in[1] + ri[b]) * in[2]
-				kernel.Axpy(line, pw[a]*rw[b], t.x[at:at+in[2]])
+				t.axpy(line, T(pw[a]*rw[b]), t.x[at:at+in[2]])
 			}
 		}
 		dst := t.dst[l*out[2] : (l+1)*out[2]]
@@ -136,10 +138,11 @@ func axisTerms(trans bool, at, in, out int, index *[4]int, weight *[4]float64) (
 	return n
 }
 
-func (p *Interpolation) run(ctx context.Context, dst, x []float64, trans bool, add float64) {
-	t, _ := p.tasks.Get().(*interpolationTask)
+// interpolate runs one product with the tasks of a pool.
+func interpolate[T kernel.Real](ctx context.Context, p *Interpolation, tasks *sync.Pool, axpy func(y []T, a T, x []T), dst, x []T, trans bool, add T) {
+	t, _ := tasks.Get().(*interpolationTask[T])
 	if t == nil {
-		t = &interpolationTask{p: p}
+		t = &interpolationTask[T]{p: p, axpy: axpy}
 	}
 	out := p.fine
 	if trans {
@@ -149,7 +152,11 @@ func (p *Interpolation) run(ctx context.Context, dst, x []float64, trans bool, a
 	t.lines = max(1, 2*parallel.BlockSize/out[2])
 	parallel.FromContext(ctx).Run((out[0]*out[1]+t.lines-1)/t.lines, t)
 	t.dst, t.x = nil, nil
-	p.tasks.Put(t)
+	tasks.Put(t)
+}
+
+func (p *Interpolation) run(ctx context.Context, dst, x []float64, trans bool, add float64) {
+	interpolate(ctx, p, &p.tasks, kernel.Axpy, dst, x, trans, add)
 }
 
 // Apply implements [Operator]: dst = P·x.

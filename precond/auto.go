@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/parallel"
 	"github.com/hgsolve/hgsolve/krylov"
 )
 
@@ -18,6 +19,9 @@ import (
 //	a diagonal matrix                      jacobi, exact
 //	semidefinite, Jacobi expected to be    jacobi
 //	  cheap enough
+//	  in single precision                  chebyshev or, where the spectrum is
+//	                                       wide and the grid can coarsen
+//	                                       itself, multigrid
 //	  a grid that can coarsen itself       multigrid
 //	  a ridge is known (GLM + penalty)     nystrom
 //	  entries, most of them a Laplacian's  amg
@@ -28,9 +32,16 @@ import (
 //
 // What cannot be built for this operator is passed over for the next, down to
 // Jacobi. The report says what was picked and why, and what was not. How long
-// Jacobi would take is extrapolated from a few iterations on a right-hand side of
-// random signs; the choice depends on the operator alone, so it is the same for
-// any number of workers.
+// Jacobi would take follows from the condition number κ of D⁻¹A,
+//
+//	iterations ≈ ½·√κ·ln(2/1e-8)
+//
+// (Saad, Iterative Methods for Sparse Linear Systems, 2003, section 6.11.3), where the
+// vector of ones gives an upper bound of the smallest eigenvalue, 1ᵀA1/1ᵀD1, which is
+// near for operators that are smooth on a grid. Where that bound does not settle
+// it, it is extrapolated from a few iterations on a right-hand side of random signs.
+// The choice depends on the operator alone, so it is the same for any number of
+// workers.
 type Auto struct {
 	Preconditioner
 	kind   string
@@ -60,13 +71,20 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 			return err
 		}
 	}
-	candidates, notes, products, err := shortlist(ctx, a)
+	candidates, notes, products, err := m.inSingle(ctx, a)
+	if err == nil && candidates == nil {
+		var more int
+		candidates, notes, more, err = shortlist(ctx, a)
+		products += more
+	}
 	if err != nil {
 		return err
 	}
 	for _, c := range candidates {
 		p := m.Preconditioner
-		if p != nil && m.kind == c.kind {
+		if c.built != nil {
+			p, err, products = c.built, nil, 0
+		} else if p != nil && m.kind == c.kind {
 			err = p.Refresh(ctx, a)
 		} else {
 			p, err = New(ctx, c.kind, a)
@@ -94,7 +112,10 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 }
 
 // candidate is a kind that may suit, and why.
-type candidate struct{ kind, why string }
+type candidate struct {
+	kind, why string
+	built     Preconditioner // if it has been
+}
 
 // worth is how many iterations Jacobi–CG must be expected to need for 1e-8 before
 // the set-up and the applications of another kind are likely to pay. Measured by
@@ -104,21 +125,31 @@ var worth = map[string]float64{"multigrid": 70, "nystrom": 40, "amg": 60, "ic": 
 // shortlist returns the kinds to try, the best first.
 func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
 	promise := hvp.StructureOf(a)
-	jacobi := candidate{"jacobi", "nothing better applies"}
+	jacobi := candidate{"jacobi", "nothing better applies", nil}
 	if _, is := a.(hvp.DiagonalMatrix); is {
-		return []candidate{{"jacobi", "the operator is diagonal"}}, nil, 0, nil
+		return []candidate{{"jacobi", "the operator is diagonal", nil}}, nil, 0, nil
 	}
 	switch {
 	case promise.Has(hvp.Semidefinite):
-		expected, trial, err := jacobiIterations(ctx, a)
-		if err != nil {
-			return nil, nil, 0, err
+		kinds := definiteKinds(a)
+		var expected float64
+		if len(kinds) > 0 && (kinds[0].kind == "multigrid" || kinds[0].kind == "amg") {
+			if expected, err = jacobiAtLeast(ctx, a); err != nil {
+				return nil, nil, 0, err
+			}
+			products++
 		}
-		products = trial
-		for _, c := range definiteKinds(a) {
+		if len(kinds) == 0 || expected < worth[kinds[0].kind] {
+			trial := 0
+			if expected, trial, err = jacobiIterations(ctx, a); err != nil {
+				return nil, nil, 0, err
+			}
+			products += trial
+		}
+		for _, c := range kinds {
 			if expected < worth[c.kind] {
 				notes = append(notes, fmt.Sprintf("%s (%s) does not pay: Jacobi is expected to need %.0f iterations for 1e-8", c.kind, c.why, expected))
-				list = append([]candidate{{"jacobi", "it is expected to converge soon enough"}}, list...)
+				list = append([]candidate{{"jacobi", "it is expected to converge soon enough", nil}}, list...)
 				return list, notes, products, nil
 			}
 			if !math.IsInf(expected, 0) {
@@ -127,24 +158,106 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 			list = append(list, c)
 		}
 	case promise.Has(hvp.Symmetric):
-		list = []candidate{{"saddle", "a symmetric saddle point"}}
+		list = []candidate{{"saddle", "a symmetric saddle point", nil}}
 	default:
 		if _, err := hvp.Assemble(a); err == nil {
-			list = []candidate{{"ilut", "a matrix that is not symmetric"}, {"ilu0", "a matrix that is not symmetric"}}
+			list = []candidate{{"ilut", "a matrix that is not symmetric", nil}, {"ilu0", "a matrix that is not symmetric", nil}}
 		}
 	}
 	return append(list, jacobi), notes, products, nil
 }
 
+// Where the operator has a stand-in in single precision: from how many iterations
+// of Jacobi–CG on a polynomial in it pays, and from how many on a multigrid cycle
+// does better. Measured by hgbench precond -problem denoise.
+const worthSingle, worthSingleCycle = 10, 240
+
+// inSingle returns what suits a semidefinite operator with a stand-in in single
+// precision; no candidates if it has none, or is too ill-conditioned for it.
+func (m *Auto) inSingle(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
+	if _, is := a.(hvp.Singler); !is || !hvp.StructureOf(a).Has(hvp.Semidefinite) {
+		return nil, nil, 0, nil
+	}
+	p, is := m.Preconditioner.(*Chebyshev)
+	if is && m.kind == "chebyshev" {
+		err = p.Refresh(ctx, a)
+	} else {
+		p, err = NewChebyshev(ctx, a, nil)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, 0, ctx.Err()
+	case err != nil || p.single == nil: // others say what is wrong
+		return nil, nil, 0, nil
+	}
+	products = p.products
+	expected := iterationsFor(p.hi / p.least)
+	why := fmt.Sprintf("products in single precision, and Jacobi is expected to need %.0f iterations for 1e-8", expected)
+	_, coarsens := a.(hvp.Coarsener)
+	switch {
+	case expected < worthSingle:
+		notes = []string{fmt.Sprintf("chebyshev does not pay: Jacobi is expected to need %.0f iterations for 1e-8", expected)}
+		return []candidate{{"jacobi", "it is expected to converge soon enough", nil}}, notes, products, nil
+	case coarsens && expected > worthSingleCycle:
+		list = []candidate{{"multigrid", "a grid that can coarsen itself, " + why, nil}}
+	}
+	return append(list, candidate{"chebyshev", why, p}), nil, products, nil
+}
+
+// iterationsFor estimates the iterations of conjugate gradients for 1e-8 at a
+// condition number.
+func iterationsFor(condition float64) float64 {
+	return 0.5 * math.Sqrt(condition) * math.Log(2/1e-8)
+}
+
+// jacobiAtLeast estimates from below how many iterations Jacobi–CG needs for 1e-8
+// by one product: κ(D⁻¹A) ≥ 1ᵀD1/1ᵀA1, as the largest eigenvalue is no less than their
+// mean, which is 1. Zero where that says nothing.
+func jacobiAtLeast(ctx context.Context, a hvp.Operator) (float64, error) {
+	n, _ := a.Dims()
+	dg, ok := hvp.Diag(a)
+	if !ok {
+		return 0, nil
+	}
+	team := parallel.FromContext(ctx)
+	sum := func(x []float64) float64 {
+		return parallel.Sum(team, n, func(lo, hi int) (s float64) {
+			for _, v := range x[lo:hi] {
+				s += v
+			}
+			return s
+		})
+	}
+	x, y := make([]float64, n), make([]float64, n)
+	if dg.Diag(y) != nil {
+		return 0, nil // others say what is wrong
+	}
+	diag := sum(y)
+	for i := range x {
+		x[i] = 1
+	}
+	if err := a.Apply(ctx, y, x); err != nil {
+		return 0, err
+	}
+	ones := sum(y)
+	switch {
+	case !(diag > 0) || math.IsInf(diag, 0) || math.IsNaN(ones):
+		return 0, nil
+	case !(ones > 0): // a singular operator: the constant is its null space
+		return math.Inf(1), nil
+	}
+	return iterationsFor(diag / ones), nil
+}
+
 // definiteKinds returns what applies to a semidefinite operator besides Jacobi.
 func definiteKinds(a hvp.Operator) (list []candidate) {
 	if _, is := a.(hvp.Coarsener); is {
-		return []candidate{{"multigrid", "a grid that can coarsen itself"}}
+		return []candidate{{"multigrid", "a grid that can coarsen itself", nil}}
 	}
 	n, _ := a.Dims()
 	if ok, err := hvp.Ridge(a, make([]float64, n)); ok && err == nil {
 		if _, isMatrix := a.(*hvp.CSR); !isMatrix {
-			list = append(list, candidate{"nystrom", "a known ridge"})
+			list = append(list, candidate{"nystrom", "a known ridge", nil})
 		}
 	}
 	m, err := hvp.Assemble(a)
@@ -152,9 +265,9 @@ func definiteKinds(a hvp.Operator) (list []candidate) {
 		return list
 	}
 	if n > largeMatrix && laplacianLike(m) {
-		list = append(list, candidate{"amg", "a large matrix whose entries off the diagonal are negative for the most part"})
+		list = append(list, candidate{"amg", "a large matrix whose entries off the diagonal are negative for the most part", nil})
 	}
-	return append(list, candidate{"ic", "a definite matrix"})
+	return append(list, candidate{"ic", "a definite matrix", nil})
 }
 
 // largeMatrix is the order beyond which multigrid is preferred to a factorisation.

@@ -28,11 +28,18 @@ import (
 // It costs 2·Degree products with A per application on the finest level; memory:
 // 4 n-vectors on each level of a grid, 4/3 of that in all in two dimensions,
 // beyond what the coarse operators hold.
+//
+// If A is an [hvp.Singler] and not ill-conditioned, and its coarse operators are
+// the same, the cycle is one of their
+// stand-ins in single precision: 2 n-vectors on each level beyond what the
+// stand-ins hold, and M is symmetric to about 1e-6 of its norm.
 type Multigrid struct {
 	set    MultigridSettings
 	levels []*gridLevel
 	report Report
 	work   sync.Pool // *[]gridWork
+
+	singleWork sync.Pool // *[]singleGrid
 }
 
 // MultigridSettings are the choices of a [Multigrid]. The zero value works.
@@ -45,16 +52,20 @@ type MultigridSettings struct {
 	Fraction float64
 	// Levels limits the grids; zero means as many as there are.
 	Levels int
+	// Double has the cycle done in double precision where the operators could do it
+	// in single precision.
+	Double bool
 }
 
 // gridLevel is one grid.
 type gridLevel struct {
-	a     hvp.Operator
-	inv   []float64 // 1/diagonal
-	high  float64   // bound of the spectrum of D⁻¹A
-	n     int
-	p     *hvp.Interpolation // from the next level; nil on the coarsest
-	scale float64
+	a      hvp.Operator
+	inv    []float64 // 1/diagonal
+	single *single   // a and inv in single precision, instead of both
+	high   float64   // bound of the spectrum of D⁻¹A
+	n      int
+	p      *hvp.Interpolation // from the next level; nil on the coarsest
+	scale  float64
 }
 
 // gridWork is the scratch of one level: residual, step of the smoother, and
@@ -103,52 +114,85 @@ func (m *Multigrid) Refresh(ctx context.Context, a hvp.Operator) error {
 	if !hvp.StructureOf(a).Has(hvp.Symmetric) {
 		return notApplicable("multigrid", a, ErrNotSymmetric)
 	}
-	var levels []*gridLevel
-	rep := Report{}
-	for {
-		l, products, err := newGridLevel(ctx, a)
-		if err != nil {
-			if len(levels) > 0 {
-				return fmt.Errorf("precond: multigrid, level %d: %w", len(levels), err)
-			}
-			return err
-		}
-		rep.Products += products
-		levels = append(levels, l)
-		rep.Bytes += 8 * int64(l.n)
-		rep.Notes = append(rep.Notes, fmt.Sprintf("level %d: %d unknowns, spectrum of D⁻¹A below %.3g", len(levels)-1, l.n, l.high))
-		c, is := a.(hvp.Coarsener)
-		if !is && len(levels) == 1 {
-			return notApplicable("multigrid", a, errNoCoarsen)
-		}
-		if !is || len(levels) == m.set.Levels {
-			break
-		}
-		coarse, p, scale, ok, err := c.Coarsen(ctx)
-		if err != nil {
-			return fmt.Errorf("precond: multigrid, level %d: %w", len(levels)-1, err)
-		}
-		if !ok {
-			break
-		}
-		l.p, l.scale = p, scale
-		a = coarse
+	levels, rep, err := m.grids(ctx, a, m.set.Double)
+	if errors.Is(err, errMixed) {
+		levels, rep, err = m.grids(ctx, a, true)
+	}
+	if err != nil {
+		return err
 	}
 	m.levels = levels
-	m.work = sync.Pool{}
-	for i, l := range levels {
-		rep.Bytes += 8 * 2 * int64(l.n)
-		if i > 0 {
-			rep.Bytes += 8 * 2 * int64(l.n)
-		}
-	}
+	m.work, m.singleWork = sync.Pool{}, sync.Pool{}
 	rep.Setup = time.Since(begin)
 	m.report = rep
 	return nil
 }
 
+// errMixed says that not all levels can be in single precision.
+var errMixed = errors.New("a level cannot be in single precision")
+
+// grids builds the levels from a on and reports their memory.
+func (m *Multigrid) grids(ctx context.Context, a hvp.Operator, double bool) (levels []*gridLevel, rep Report, err error) {
+	for {
+		l, products, err := newGridLevel(ctx, a, double)
+		if err == nil && len(levels) > 0 && (l.single == nil) != (levels[0].single == nil) {
+			err = errMixed
+		}
+		if err != nil {
+			if len(levels) > 0 {
+				err = fmt.Errorf("precond: multigrid, level %d: %w", len(levels), err)
+			}
+			return nil, rep, err
+		}
+		rep.Products += products
+		levels = append(levels, l)
+		rep.Bytes += l.bytes(len(levels) == 1)
+		rep.Notes = append(rep.Notes, fmt.Sprintf("level %d: %d unknowns, spectrum of D⁻¹A below %.3g", len(levels)-1, l.n, l.high))
+		c, is := a.(hvp.Coarsener)
+		if !is && len(levels) == 1 {
+			return nil, rep, notApplicable("multigrid", a, errNoCoarsen)
+		}
+		if !is || len(levels) == m.set.Levels {
+			return levels, rep, nil
+		}
+		coarse, p, scale, ok, err := c.Coarsen(ctx)
+		if err != nil {
+			return nil, rep, fmt.Errorf("precond: multigrid, level %d: %w", len(levels)-1, err)
+		}
+		if !ok {
+			return levels, rep, nil
+		}
+		l.p, l.scale = p, scale
+		a = coarse
+	}
+}
+
+// bytes is the memory of a level with its scratch.
+func (l *gridLevel) bytes(finest bool) int64 {
+	switch {
+	case l.single != nil:
+		return l.single.bytes() + 3*4*int64(l.n)
+	case finest:
+		return 8 * 3 * int64(l.n)
+	}
+	return 8 * 5 * int64(l.n)
+}
+
 // newGridLevel takes the diagonal of a and bounds the spectrum of D⁻¹A.
-func newGridLevel(ctx context.Context, a hvp.Operator) (l *gridLevel, products int, err error) {
+func newGridLevel(ctx context.Context, a hvp.Operator, double bool) (l *gridLevel, products int, err error) {
+	if !double {
+		s, err := newSingle(ctx, a)
+		if err != nil {
+			return nil, 0, err
+		}
+		if s != nil {
+			e, mean, err := s.spectrum(ctx, eigenSteps)
+			if err == nil && e.Max > singleCondition*mean {
+				err = errMixed
+			}
+			return &gridLevel{single: s, n: s.n, high: eigenMargin * e.Max, scale: 1}, e.Products, err
+		}
+	}
 	j, err := NewJacobi(ctx, a)
 	if err != nil {
 		return nil, 0, err
@@ -159,11 +203,13 @@ func newGridLevel(ctx context.Context, a hvp.Operator) (l *gridLevel, products i
 	return l, products, err
 }
 
+// Lanczos steps for the largest eigenvalue, and the margin for what they have not
+// seen yet.
+const eigenSteps, eigenMargin = 8, 1.1
+
 // largestEigenvalue bounds the spectrum of D⁻¹A from above, given 1/D: the
-// largest Ritz value of a few Lanczos steps on D^-½·A·D^-½, with a margin for what
-// they have not seen yet.
+// largest Ritz value of a few Lanczos steps on D^-½·A·D^-½, with a margin.
 func largestEigenvalue(ctx context.Context, a hvp.Operator, inv []float64) (high float64, products int, err error) {
-	const steps, margin = 8, 1.1
 	team := parallel.FromContext(ctx)
 	root := make([]float64, len(inv))
 	tmp := make([]float64, len(inv))
@@ -180,14 +226,14 @@ func largestEigenvalue(ctx context.Context, a hvp.Operator, inv []float64) (high
 		parallel.MulTo(team, dst, dst, root)
 		return nil
 	}}
-	e, err := hvp.ExtremeEigenvalues(ctx, scaled, &hvp.EigenSettings{Steps: steps, Tol: -1})
+	e, err := hvp.ExtremeEigenvalues(ctx, scaled, &hvp.EigenSettings{Steps: eigenSteps, Tol: -1})
 	if err != nil {
 		return 0, 0, fmt.Errorf("precond: largest eigenvalue: %w", err)
 	}
 	if !(e.Max > 0) {
 		return 0, 0, fmt.Errorf("precond: the largest eigenvalue of the scaled operator seems to be %v", e.Max)
 	}
-	return margin * e.Max, e.Products, nil
+	return eigenMargin * e.Max, e.Products, nil
 }
 
 // Dims implements [hvp.Operator].
@@ -201,6 +247,9 @@ func (m *Multigrid) Apply(ctx context.Context, dst, x []float64) error {
 	n := m.levels[0].n
 	if len(dst) != n || len(x) != n {
 		return fmt.Errorf("precond: multigrid of order %d with len(dst) = %d and len(x) = %d", n, len(dst), len(x))
+	}
+	if m.levels[0].single != nil {
+		return m.applySingle(ctx, dst, x)
 	}
 	w, _ := m.work.Get().(*[]gridWork)
 	if w == nil {
@@ -223,15 +272,16 @@ func (m *Multigrid) ApplyTrans(ctx context.Context, dst, x []float64) error {
 	return m.Apply(ctx, dst, x)
 }
 
+// On the coarsest grid all of the spectrum is smoothed.
+const coarsestSteps, coarsestRatio = 8, 40
+
 // cycle sets x = M·b on a level.
 func (m *Multigrid) cycle(ctx context.Context, team parallel.Team, level int, work []gridWork, x, b []float64) error {
 	l, w := m.levels[level], &work[level]
 	degree := m.set.Degree
 	low := m.set.Fraction * l.high
 	if l.p == nil {
-		// The coarsest grid: smooth all of the spectrum.
-		const sweeps = 8
-		degree, low = sweeps, l.high/40
+		degree, low = coarsestSteps, l.high/coarsestRatio
 	}
 	if err := l.smooth(ctx, team, w, x, b, degree, low, true); err != nil {
 		return err
@@ -330,7 +380,12 @@ func (m *Multigrid) UsesOperator() bool { return true }
 func (m *Multigrid) Report() Report { return m.report }
 
 // String names the preconditioner.
-func (m *Multigrid) String() string { return fmt.Sprintf("multigrid(degree %d)", m.set.Degree) }
+func (m *Multigrid) String() string {
+	if m.levels[0].single != nil {
+		return fmt.Sprintf("multigrid(degree %d, single)", m.set.Degree)
+	}
+	return fmt.Sprintf("multigrid(degree %d)", m.set.Degree)
+}
 
 var (
 	_ Preconditioner = (*Multigrid)(nil)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/hvp/hvptest"
 	"github.com/hgsolve/hgsolve/hypergrad"
 	"github.com/hgsolve/hgsolve/krylov"
 	"github.com/hgsolve/hgsolve/precond"
@@ -117,11 +118,18 @@ func TestMultigridOnDenoise(t *testing.T) {
 	}
 }
 
-// TestMultigridConformsOnDenoise puts the cycle through the conformance test.
+// TestMultigridConformsOnDenoise puts the cycle through the conformance test, in
+// double and in single precision.
 func TestMultigridConformsOnDenoise(t *testing.T) {
 	a, _ := denoiseSystem(t, 60, 77, nil, 1)
 	other, _ := denoiseSystem(t, 60, 77, nil, 3)
-	precondtest.Test(t, a, other, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
-		return precond.NewMultigrid(ctx, a, nil)
-	}, nil)
+	for _, double := range []bool{true, false} {
+		var opt hvptest.Options
+		if !double {
+			opt.Tol = 1e-6
+		}
+		precondtest.Test(t, a, other, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+			return precond.NewMultigrid(ctx, a, &precond.MultigridSettings{Double: double})
+		}, &opt)
+	}
 }

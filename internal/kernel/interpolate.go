@@ -1,9 +1,12 @@
 package kernel
 
+// Real is a number in single or double precision.
+type Real interface{ float32 | float64 }
+
 // InterpolateLine sets fine = keep·fine + P·coarse for one line of cells, P being
 // the cell-centred linear interpolation from len(coarse) = ⌈len(fine)/2⌉ cells;
 // keep is 0 or 1.
-func InterpolateLine(fine, coarse []float64, keep float64) {
+func InterpolateLine[T Real](fine, coarse []T, keep T) {
 	n := len(fine)
 	if n == 1 {
 		if keep == 0 {
@@ -37,13 +40,13 @@ func InterpolateLine(fine, coarse []float64, keep float64) {
 }
 
 // RestrictLine sets coarse = Pᵀ·fine, the adjoint of InterpolateLine.
-func RestrictLine(coarse, fine []float64) {
+func RestrictLine[T Real](coarse, fine []T) {
 	n, m := len(fine), len(coarse)
 	if n == 1 {
 		coarse[0] = fine[0]
 		return
 	}
-	at := func(i int) float64 {
+	at := func(i int) T {
 		if i < 0 || i >= n {
 			return 0
 		}
