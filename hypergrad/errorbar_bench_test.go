@@ -22,7 +22,7 @@ func BenchmarkErrorBarTogether(b *testing.B) {
 		points int
 	}{{"stencil", 0}, {"csr7", 7}, {"csr27", 27}} {
 		b.Run(c.name, func(b *testing.B) {
-			p := newGrid(b, m, c.points)
+			p := newGrid(b, m, c.points, false)
 			n, _ := p.Dims()
 			slope, g := make([]float64, n), make([]float64, n)
 			for i := range slope {

@@ -2,6 +2,7 @@ package hypergrad_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -36,8 +37,9 @@ func (p *grid) Linearize(context.Context, []float64, []float64) (hypergrad.Linea
 }
 
 // newGrid returns the problem with 7 or 27 points as a matrix, or matrix-free for
-// points = 0 (7). The condition number is about 200.
-func newGrid(b *testing.B, m, points int) *grid {
+// points = 0 (7). The condition number is about 200. With varying, rows and columns
+// are scaled, so that no two entries are the same and a product reads them all.
+func newGrid(b *testing.B, m, points int, varying bool) *grid {
 	n := m * m * m
 	p := &grid{}
 	var err error
@@ -47,6 +49,7 @@ func newGrid(b *testing.B, m, points int) *grid {
 			b.Fatal(err)
 		}
 	} else {
+		scale := func(i int) float64 { return 1 + 0.1*math.Sin(float64(i)) }
 		ptr, col, val := make([]int, n+1), make([]int32, 0, n*points), make([]float64, 0, n*points)
 		for i := range n {
 			x, y, z := i/(m*m), i/m%m, i%m
@@ -61,7 +64,11 @@ func newGrid(b *testing.B, m, points int) *grid {
 						if far == 0 {
 							v = float64(points-1) + shift*float64(points)/7
 						}
-						col, val = append(col, int32(((x+dx)*m+y+dy)*m+z+dz)), append(val, v)
+						j := ((x+dx)*m+y+dy)*m + z + dz
+						if varying {
+							v *= scale(i) * scale(j)
+						}
+						col, val = append(col, int32(j)), append(val, v)
 					}
 				}
 			}
@@ -96,12 +103,13 @@ func BenchmarkJacobian(b *testing.B) {
 	const m = 100
 	ctx := context.Background()
 	for _, c := range []struct {
-		name   string
-		points int
-	}{{"stencil", 0}, {"csr7", 7}, {"csr27", 27}} {
+		name    string
+		points  int
+		varying bool
+	}{{"stencil", 0, false}, {"csr7", 7, false}, {"csr27", 27, false}, {"csr27-varying", 27, true}} {
 		for _, width := range []int{8, 16, 32} {
 			b.Run(c.name+"/width="+string(rune('0'+width/10))+string(rune('0'+width%10)), func(b *testing.B) {
-				p := newGrid(b, m, c.points)
+				p := newGrid(b, m, c.points, c.varying)
 				n, nw := p.Dims()
 				y, w, dst, u := make([]float64, n), make([]float64, nw), make([]float64, n*nw), make([]float64, nw)
 				est := &hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-8}}
