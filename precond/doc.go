@@ -40,7 +40,11 @@
 //
 // [Nystrom] is for a ridge above a few large eigenvalues, as in generalised linear
 // models; for Laplacians it only costs. [LBFGS] and [Deflation] turn what an earlier
-// solve has left, pairs (s, A·s) or a basis, into a better preconditioner.
+// solve has left, pairs (s, A·s) or a basis, into a better preconditioner; within the
+// solves of a sequence, [krylov.Space] and [krylov.GCRODR] collect such by themselves.
+//
+// # Saddle points, complete factorisations
+//
 // [Saddle] joins preconditioners of the blocks of a saddle-point operator. [Cholesky]
 // is complete, for matrices whose graph is long and thin.
 package precond

@@ -215,21 +215,12 @@ const eigenSteps, eigenMargin = 8, 1.1
 // largest Ritz value of a few Lanczos steps on D^-½·A·D^-½, with a margin.
 func largestEigenvalue(ctx context.Context, a hvp.Operator, inv []float64) (high float64, products int, err error) {
 	team := parallel.FromContext(ctx)
-	root := make([]float64, len(inv))
-	tmp := make([]float64, len(inv))
+	scaled := &scaledSymmetric{a: a, root: make([]float64, len(inv)), tmp: make([]float64, len(inv))}
 	parallel.For(team, len(inv), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			root[i] = math.Sqrt(inv[i])
+			scaled.root[i] = math.Sqrt(inv[i])
 		}
 	})
-	scaled := &hvp.Func{Rows: len(inv), Promise: hvp.Symmetric, Mul: func(ctx context.Context, dst, x []float64) error {
-		parallel.MulTo(team, tmp, root, x)
-		if err := a.Apply(ctx, dst, tmp); err != nil {
-			return err
-		}
-		parallel.MulTo(team, dst, dst, root)
-		return nil
-	}}
 	e, err := hvp.ExtremeEigenvalues(ctx, scaled, &hvp.EigenSettings{Steps: eigenSteps, Tol: -1})
 	if err != nil {
 		return 0, 0, fmt.Errorf("precond: largest eigenvalue: %w", err)
