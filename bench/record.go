@@ -105,8 +105,8 @@ func decodeStrict(text []byte, v any) error {
 	return nil
 }
 
-// A RecordFile is a record that is being written: the only file of ours that
-// grows. Each line is written at once and synced to disk.
+// A RecordFile is a record that is being written: each line at once, and synced to
+// disk.
 type RecordFile struct {
 	f    *os.File
 	path string

@@ -118,7 +118,7 @@ var kinds = []Kind{
 // Kinds lists the kinds of studies.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
-// KindNames lists their names.
+// KindNames lists the names of the kinds of studies, in the order of [Kinds].
 func KindNames() []string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {

@@ -7,11 +7,11 @@
 // plain []float64. The caller owns all memory: no operator keeps dst or x, none
 // writes to x, dst and x never overlap, and Apply may be called from several
 // goroutines at once. What an operator can do beyond that, it says by further
-// methods ([Transposer], [RowRanger], [Blocker], [Diagonaler], [Structured]),
-// as io.Copy finds io.WriterTo. A wrapper has the methods of all of them and
+// methods ([Transposer], [RowRanger], [Blocker], [BlockRanger], [Diagonaler],
+// [Structured]), as io.Copy finds io.WriterTo. A wrapper has the methods of all of them and
 // tells by [Conditional] which of them its parts can serve; so look for a
-// capability with [Trans], [Rows], [Block], [Diag] and [StructureOf], not with a
-// bare type assertion.
+// capability with [Trans], [Rows], [Block], [BlockRows], [Diag] and [StructureOf],
+// not with a bare type assertion.
 //
 // Package hvptest checks all of this on any operator.
 //
@@ -53,8 +53,15 @@
 //     few products give the diagonal ([Colouring.Diagonal]), diagonal blocks
 //     ([BlockDiagonal]) or the whole matrix ([Recover]), exactly.
 //   - [ExtremeEigenvalues]: both ends of the spectrum, with error bounds.
+//   - [Assemble]: its entries, where it is made of parts that have them.
+//   - [Ridge], [Partition]: a diagonal that it is known to be above, and the blocks that
+//     it was made of.
 //   - [Instrument]: how often it was used, how long that took, how much memory
 //     it moved.
+//
+// Two more are for the preconditioners that apply the operator itself: a [Coarsener]
+// knows itself on a coarser grid, an [Interpolation] away, and a [Singler] has a stand-in
+// in single precision.
 //
 // All of it is seeded and gives the same bits for any number of workers.
 //

@@ -6,8 +6,9 @@ import (
 	"math"
 )
 
-// An InnerSolver finds y(w): [Newton] is one. Solve starts from y and overwrites
-// it.
+// An InnerSolver finds y(w): [Newton], [LBFGS], [ActiveSetNewton], [Anderson] and
+// [Layered] are such. Solve starts from y, of length n_y, and overwrites it; w is not
+// changed. The error is nil only if y meets the tolerance of the solver.
 type InnerSolver interface {
 	Solve(ctx context.Context, eq Equation, y, w []float64) (InnerResult, error)
 }

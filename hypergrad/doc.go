@@ -54,14 +54,15 @@
 //	var est hypergrad.Estimator
 //	report, err := est.Gradient(ctx, problem, y, w, grad)            // dL/dw
 //
+// The error is nil only if the linear solve converged; the [Report] says how far
+// to trust the result. An Estimator and a Newton own their workspaces: reuse
+// them, one per goroutine. Estimator.Precond makes the preconditioner of the linear
+// solve, such as the Make of a [precond.Kind].
+//
 // [Minimize] puts both into a loop that improves w, each solve as accurate as the
 // next step needs, with bounds, checkpoints and named ends:
 //
 //	result, err := hypergrad.Minimize(ctx, problem, y, w, &hypergrad.OuterSettings{Checkpoint: "fit.state"})
-//
-// The error is nil only if the linear solve converged; the [Report] says how far
-// to trust the result. An Estimator and a Newton own their workspaces: reuse
-// them, one per goroutine.
 //
 // # How far to trust it
 //
@@ -69,7 +70,9 @@
 // step, and the number of right digits; it says so where y is too far from a solution
 // for an estimate. [Estimator].MinDigits makes too few digits an error. Where the
 // constants of a problem are known, a [Certificate] bounds the error instead.
-// [Estimator].EffectTol ends the linear solve by what it still does to dL/dw.
+// [Estimator].EffectTol ends the linear solve by what it still does to dL/dw. Package
+// baseline has the estimators that do without the theorem or without its solve, to
+// compare cost and error with.
 //
 // # Other quantities
 //

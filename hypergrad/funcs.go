@@ -8,7 +8,7 @@ import (
 )
 
 // Funcs is a [Problem] given by closures: y(w) = argmin E(y, w) with G = ∂E/∂y.
-// Gradient and Loss are required. All closures must be safe for concurrent calls,
+// Gradient and LossValue are required. All closures must be safe for concurrent calls,
 // set (never add to) their destination, and keep no slice.
 type Funcs struct {
 	// NY and NW are the lengths of y and w.

@@ -71,7 +71,8 @@ type Newton struct {
 	g, d, trial, gTrial []float64
 }
 
-// InnerProgress is what a Monitor of [Newton] sees.
+// InnerProgress is what the Monitor of an inner solver sees. What the method does not
+// have is zero.
 type InnerProgress struct {
 	Iteration, Products int
 	// Energy is E(y, w), NaN if the equation has none.

@@ -9,12 +9,12 @@ import (
 
 // Root is a [Problem] given by closures: y(w) solves G(y, w) = 0, n_y equations
 // for n_y unknowns, with no energy behind them: ∂G/∂y need not be symmetric.
-// Residual and LossValue are required. All closures must be safe for concurrent
+// G and LossValue are required. All closures must be safe for concurrent
 // calls, set (never add to) their destination, and keep no slice.
 //
 // What is left out is replaced by differences and by columns:
 //
-//	JVP, JVPW    central differences of Residual, good for some nine digits
+//	JVP, JVPW    central differences of G, good for some nine digits
 //	VJP, VJPW    n_y or n_w products, once per linearisation, and n_y² or n_y·n_w
 //	             numbers to keep them (at most 2²⁴: more is an error)
 //

@@ -8,10 +8,11 @@
 // meets max(RTol·‖b‖, ATol). Whatever else can happen has its own [Status]:
 // negative curvature (with the direction and the value), a preconditioner that
 // is not definite, NaN or Inf and where it came from, stagnation, breakdown,
-// limits, cancellation. A monitor may end CG where x is good enough for what it is
-// for ([ErrSatisfied]): the one success, [Satisfied], with a residual above the
-// tolerance. x is usable in every case. All tests are relative:
-// scaling A or b by 1e±150 changes nothing but the scale.
+// limits, cancellation. Two successes leave a residual above the tolerance, and have
+// a status of their own: [LeastSquares], where the system has no solution and x was
+// verified to be a least-squares solution, and [Satisfied], where a monitor has ended
+// CG because x is good enough for what it is for ([ErrSatisfied]). x is usable in every
+// case. All tests are relative: scaling A or b by 1e±150 changes nothing but the scale.
 //
 // # Choosing a method
 //

@@ -13,8 +13,8 @@ import (
 // the recurrence has gone astray and the status is [Stagnated].
 var ErrSatisfied = errors.New("krylov: the monitor is satisfied")
 
-// Iterate sets dst to the iterate that the progress is about and reports whether it
-// could: [CG] has x at hand in each iteration (and so has [Auto] while it runs CG);
+// Iterate sets dst, of the length of x, to the iterate that the progress is about and
+// reports whether it could; otherwise, and for another length, dst is left alone. [CG] has x at hand in each iteration (and so has [Auto] while it runs CG);
 // other methods, whose x is late or does not exist before the end, and several
 // systems at once do not. It may only be called before the Monitor returns. It
 // costs a copy of x.

@@ -24,10 +24,10 @@ import (
 //	                                       itself, multigrid
 //	  a grid that can coarsen itself       multigrid
 //	  a ridge is known (GLM + penalty)     nystrom
-//	  entries, most of them a Laplacian's  amg
+//	  a large matrix, like a Laplacian     amg
 //	  entries                              ic
 //	a saddle point                         saddle
-//	entries, not symmetric                 ilut
+//	entries, not symmetric                 ilut, ilu0
 //	a diagonal                             jacobi
 //
 // What cannot be built for this operator is passed over for the next, down to

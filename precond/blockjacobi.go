@@ -68,11 +68,11 @@ func (e *SingularBlockError) Error() string {
 // NewBlockJacobi returns the block-Jacobi preconditioner of a, which must have
 // entries ([hvp.Assemble]). If a promises to be symmetric its blocks must be positive
 // definite: a pivot that is not gives a [*NotPositiveError] with its row. Otherwise
-// a singular block is a [*SingularBlockError]. Nil options mean the defaults.
-func NewBlockJacobi(ctx context.Context, a hvp.Operator, opt *BlockJacobiSettings) (*BlockJacobi, error) {
+// a singular block is a [*SingularBlockError]. A nil s means the defaults.
+func NewBlockJacobi(ctx context.Context, a hvp.Operator, s *BlockJacobiSettings) (*BlockJacobi, error) {
 	m := &BlockJacobi{}
-	if opt != nil {
-		m.opt = *opt
+	if s != nil {
+		m.opt = *s
 	}
 	if m.opt.Size == 0 {
 		m.opt.Size = 32

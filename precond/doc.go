@@ -1,9 +1,25 @@
 // Package precond holds preconditioners: approximate inverses M ≈ A⁻¹ that
 // Krylov methods apply as z = M·r.
 //
-// [Jacobi] needs the diagonal only, [Chebyshev] products only. [AMG] needs the
-// entries of a symmetric positive (semi)definite matrix; on elliptic problems the
-// number of iterations then hardly depends on their size.
+// [Auto] chooses among them by what the operator can do and promises, and says why.
+// [Kinds] lists what can be made from an operator alone, and [New] makes it by name:
+//
+//	the operator                             what serves
+//	knows its diagonal                       [Jacobi]
+//	has nothing but products                 [Chebyshev]
+//	is on a grid, coarsens itself            [Multigrid]
+//	has entries: elliptic, any size          [AMG]
+//	  definite                               [IC]; long and thin [Cholesky]
+//	  not symmetric                          [ILU]
+//	  several unknowns per node              [BlockJacobi]
+//	is a ridge above few large eigenvalues   [Nystrom]
+//	is a saddle point                        [Saddle]
+//	is one of a sequence                     [LBFGS], [Deflation]
+//
+// With AMG and Multigrid the number of iterations on elliptic problems hardly
+// depends on their size. Where the operator has a stand-in in single precision
+// ([hvp.Singler]), Chebyshev and Multigrid apply that instead, at about half the
+// memory traffic.
 //
 // Each is an [hvp.Operator] with its transpose and its promises, so it works for
 // adjoint systems and can be composed like any other operator. Set-up errors
@@ -24,7 +40,11 @@
 //
 // [Nystrom] is for a ridge above a few large eigenvalues, as in generalised linear
 // models; for Laplacians it only costs. [LBFGS] and [Deflation] turn what an earlier
-// solve has left, pairs (s, A·s) or a basis, into a better preconditioner.
+// solve has left, pairs (s, A·s) or a basis, into a better preconditioner; within the
+// solves of a sequence, [krylov.Space] and [krylov.GCRODR] collect such by themselves.
+//
+// # Saddle points, complete factorisations
+//
 // [Saddle] joins preconditioners of the blocks of a saddle-point operator. [Cholesky]
 // is complete, for matrices whose graph is long and thin.
 package precond

@@ -61,7 +61,7 @@ func (o *ICSettings) withDefaults() ICSettings {
 //
 // A pivot that is not positive makes the factorisation of its subdomain start again
 // with α·I added, α = 1e-3, 2e-3, …; the report tells the largest α. Matrices that
-// need more than 1 are refused with an [*ShiftLimitError].
+// need more than 1 are refused with a [*ShiftLimitError].
 type IC struct {
 	schwarz
 	opt   ICSettings
@@ -91,10 +91,10 @@ func (e *ShiftLimitError) Is(target error) bool { return target == ErrIndefinite
 
 // NewIC returns an incomplete Cholesky factorisation of a, which must have entries
 // ([hvp.Assemble]) and promise to be symmetric. A diagonal entry that is not positive
-// gives a [*NotPositiveError], other signs that a is not positive definite an
-// [*ShiftLimitError]. Nil options mean the defaults.
-func NewIC(ctx context.Context, a hvp.Operator, opt *ICSettings) (*IC, error) {
-	m := &IC{opt: opt.withDefaults(), schwarz: schwarz{symmetric: true}}
+// gives a [*NotPositiveError], other signs that a is not positive definite a
+// [*ShiftLimitError]. A nil s means the defaults.
+func NewIC(ctx context.Context, a hvp.Operator, s *ICSettings) (*IC, error) {
+	m := &IC{opt: s.withDefaults(), schwarz: schwarz{symmetric: true}}
 	if math.IsNaN(m.opt.Fill) || math.IsNaN(m.opt.Work) || math.IsInf(m.opt.Fill, 0) || math.IsInf(m.opt.Work, 0) {
 		return nil, fmt.Errorf("precond: incomplete Cholesky with fill %v and work %v", m.opt.Fill, m.opt.Work)
 	}

@@ -84,13 +84,13 @@ func (e *PivotError) Error() string {
 }
 
 // NewILU returns an incomplete LU factorisation of a, which must have entries
-// ([hvp.Assemble]). A vanishing pivot gives a [*PivotError] unless opt.Perturb replaces
+// ([hvp.Assemble]). A vanishing pivot gives a [*PivotError] unless s.Perturb replaces
 // it; factors that are useless are an [*UnstableError], and a matrix that is singular by
-// its pattern is an error that names a row. Nil options mean the defaults.
-func NewILU(ctx context.Context, a hvp.Operator, opt *ILUSettings) (*ILU, error) {
+// its pattern is an error that names a row. A nil s means the defaults.
+func NewILU(ctx context.Context, a hvp.Operator, s *ILUSettings) (*ILU, error) {
 	m := &ILU{}
-	if opt != nil {
-		m.opt = *opt
+	if s != nil {
+		m.opt = *s
 	}
 	if m.opt.Fill == 0 {
 		m.opt.Fill = DefaultILUFill

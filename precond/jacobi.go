@@ -25,10 +25,11 @@ type Jacobi struct {
 var ErrNoDiagonal = errors.New("the operator has no Diag")
 
 // NotPositiveError reports a diagonal entry, or a pivot of a diagonal block, that
-// cannot be used. If it is an entry and the operator is symmetric, that is not
-// positive definite, with the i-th unit vector
-// as a witness.
+// cannot be used: zero, NaN, Inf, without a finite inverse, or negative where that is not
+// allowed. A symmetric operator with an entry that is zero or negative is not positive
+// definite; the unit vector of that row is a witness.
 type NotPositiveError struct {
+	// Index is the row and Value the entry or pivot.
 	Index int
 	Value float64
 	// Symmetric says that the operator promises to be symmetric.
@@ -44,8 +45,8 @@ func (e *NotPositiveError) Error() string {
 	return fmt.Sprintf("precond: diagonal entry %d is %v; need %s", e.Index, e.Value, need)
 }
 
-// Is implements the interface of errors.Is: a symmetric operator with such an entry is
-// not semidefinite, unless the entry is too large.
+// Is implements the interface of errors.Is: a symmetric operator with a negative entry
+// is not semidefinite, so that this is [ErrIndefinite].
 func (e *NotPositiveError) Is(target error) bool {
 	return target == ErrIndefinite && e.Symmetric && e.Value < 0
 }

@@ -63,8 +63,8 @@ var ErrNotApplicable = errors.New("not applicable")
 var ErrNotSymmetric = errors.New("the operator does not promise to be symmetric")
 
 // ErrIndefinite says that an operator turned out not to be positive semidefinite.
-// Errors with a witness, [*NotPositiveError], [*IndefiniteError] and
-// [*ShiftLimitError], are it too in the sense of errors.Is.
+// Errors with a witness are it too in the sense of errors.Is: [*IndefiniteError],
+// [*ShiftLimitError], and a [*NotPositiveError] of a negative value.
 var ErrIndefinite = errors.New("the operator is not positive semidefinite")
 
 // A Kind is a way to make a preconditioner from an operator alone, with default

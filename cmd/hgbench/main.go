@@ -7,6 +7,7 @@
 //	hgbench solve [flags]   a linear system of yours
 //	hgbench stream [flags]  the memory bandwidth by workers
 //	hgbench check [flags]   every piece of a problem against differences
+//	hgbench precond [flags] preconditioners on one system, set-up and solve
 //	hgbench scale [flags]   how times grow with workers and sizes
 //	hgbench compare A B     two runs of scale
 //	hgbench list            what there is to choose from

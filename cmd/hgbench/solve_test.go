@@ -150,8 +150,8 @@ func TestSolveGolden(t *testing.T) {
 	}
 }
 
-// TestSolveJSON: every field that the issue promises is there, and says what the
-// other files say.
+// TestSolveJSON: every field of the report is there, and says what the other files
+// say.
 func TestSolveJSON(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

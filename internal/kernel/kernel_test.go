@@ -120,7 +120,6 @@ func TestElementwise(t *testing.T) {
 		check("Axpby", func(y []float64) { Axpby(y, a, p, b) }, x, func(i int) float64 { return a*p[i] + b*x[i] })
 		check("ScaleTo", func(y []float64) { ScaleTo(y, a, p) }, x, func(i int) float64 { return a * p[i] })
 		check("MulTo", func(z []float64) { MulTo(z, p, r) }, x, func(i int) float64 { return p[i] * r[i] })
-		check("AddMul", func(z []float64) { AddMul(z, p, r) }, x, func(i int) float64 { return x[i] + p[i]*r[i] })
 		check("StepDirection x", func(y []float64) { StepDirection(y, clone(p), a, r, b) }, x, func(i int) float64 { return x[i] + a*p[i] })
 		check("StepDirection p", func(q []float64) { StepDirection(clone(x), q, a, r, b) }, p, func(i int) float64 { return r[i] + b*p[i] })
 		check("StepDirectionDiag x", func(y []float64) { StepDirectionDiag(y, clone(p), a, r, d, b) }, x, func(i int) float64 { return x[i] + a*p[i] })

@@ -114,14 +114,6 @@ func MulTo(z, x, y []float64) {
 	}
 }
 
-// AddMul adds x∘y to z, element by element.
-func AddMul(z, x, y []float64) {
-	x, y = x[:len(z)], y[:len(z)]
-	for i, v := range x {
-		z[i] += v * y[i]
-	}
-}
-
 // SubScaled sets r = c·b − q and returns rᵀr. r may be q.
 func SubScaled(r []float64, c float64, b, q []float64) (rr float64) {
 	b, q = b[:len(r)], q[:len(r)]
