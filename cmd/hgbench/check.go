@@ -165,6 +165,6 @@ func (r *checkReport) print(w io.Writer, data *problemData, findings []hvptest.F
 	for _, s := range r.Suspects {
 		line("wrong", "%s", s)
 	}
-	line("total", "%d properties hold, %d are violated, %d absent, %d not checked; %s on %d workers",
-		count[hvptest.Holds], count[hvptest.Violated], count[hvptest.Absent], count[hvptest.NotChecked], bench.Seconds(r.Seconds), r.Workers)
+	line("total", "%d properties hold, %d are violated, %d absent, %d not checked; %s on %s",
+		count[hvptest.Holds], count[hvptest.Violated], count[hvptest.Absent], count[hvptest.NotChecked], bench.Seconds(r.Seconds), plural(r.Workers, "worker"))
 }

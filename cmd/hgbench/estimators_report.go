@@ -108,7 +108,7 @@ func (r *estimatorsReport) print(w io.Writer, data *problemData) {
 	for i, note := range notes {
 		fmt.Fprintf(w, "[%d] %s\n", i+1, note)
 	}
-	reportLine(w, "total", "%s on %d workers", bench.Seconds(r.Seconds), r.Workers)
+	reportLine(w, "total", "%s on %s", bench.Seconds(r.Seconds), plural(r.Workers, "worker"))
 }
 
 // csv writes the rows as comma-separated values with a header.

@@ -135,7 +135,7 @@ func (r *fitReport) print(w io.Writer, data *problemData, res *hypergrad.OuterRe
 	if r.Resumed != nil {
 		whole = " with the runs before"
 	}
-	line("total", "%s on %d workers, the fit took %s%s", bench.Seconds(r.Seconds.Total), r.Workers, bench.Seconds(r.Seconds.Fit), whole)
+	line("total", "%s on %s, the fit took %s%s", bench.Seconds(r.Seconds.Total), plural(r.Workers, "worker"), bench.Seconds(r.Seconds.Fit), whole)
 }
 
 // fitCharts draws the accepted points of a run: the loss, and the norm of dL/dw,

@@ -250,5 +250,5 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 		}
 		line(fmt.Sprintf("dL/dw[%d]", i), "% .12g", g)
 	}
-	line("total", "%s on %d workers", bench.Seconds(r.Seconds.Total), r.Workers)
+	line("total", "%s on %s", bench.Seconds(r.Seconds.Total), plural(r.Workers, "worker"))
 }

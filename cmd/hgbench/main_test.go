@@ -39,7 +39,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`(?m)^ *\d+\.\d s  `), "TIME  "},
 	{regexp.MustCompile(` +\d+\.\d{3} ms\b`), " TIME"}, // of a table
 	{regexp.MustCompile(`\d+(\.\d+)? (ns|µs|ms|s)\b`), "TIME"},
-	{regexp.MustCompile(`on \d+ workers`), "on N workers"},
+	{regexp.MustCompile(`on \d+ workers?`), "on N workers"},
 	{regexp.MustCompile(`"(inner|adjoint|total|seconds|load|setup|in_products|in_precond|rest|gb_per_s)": [0-9.e+-]+`), `"$1": TIME`},
 	{regexp.MustCompile(`\d+\.\d+ GB/s`), "SPEED"},
 	{regexp.MustCompile(`"workers": \d+`), `"workers": N`},

@@ -111,7 +111,7 @@ func (rep *precondReport) text(w io.Writer) error {
 		}
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "kind\tset-up s\tMiB\tmethod\titerations\tproducts\tsolve s\ttotal s\tof jacobi\tstatus\t")
+	fmt.Fprintln(table, "kind\tset-up ms\tMiB\tmethod\titerations\tproducts\tsolve ms\ttotal ms\tof jacobi\tstatus\t")
 	for _, r := range rep.Rows {
 		if r.Reason != "" {
 			continue
@@ -123,8 +123,8 @@ func (rep *precondReport) text(w io.Writer) error {
 		if jacobi > 0 && r.Converged {
 			share = fmt.Sprintf("%.2f", r.Total/jacobi)
 		}
-		fmt.Fprintf(table, "%s\t%.3f\t%.1f\t%s\t%d\t%d+%d\t%.3f\t%.3f\t%s\t%s\t\n", kind, r.Setup, float64(r.Bytes)/(1<<20), r.Method,
-			r.Iterations, r.SetupProducts, r.Products, r.Solve, r.Total, share, r.Status)
+		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%s\t%d\t%d+%d\t%.2f\t%.2f\t%s\t%s\t\n", kind, 1e3*r.Setup, float64(r.Bytes)/(1<<20), r.Method,
+			r.Iterations, r.SetupProducts, r.Products, 1e3*r.Solve, 1e3*r.Total, share, r.Status)
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -255,7 +255,7 @@ func (r *solveReport) print(w io.Writer) {
 	p := &r.Phases
 	line("solve", "%s: products %s, preconditioner %s, rest %s", bench.Seconds(r.Seconds), bench.Seconds(p.Products), bench.Seconds(p.Precond), bench.Seconds(p.Rest))
 	line("traffic", "%.3f MB, %.2f GB/s", float64(r.Bytes)/1e6, float64(r.GBPerS))
-	line("total", "%s on %d workers", bench.Seconds(p.Total), r.Workers)
+	line("total", "%s on %s", bench.Seconds(p.Total), plural(r.Workers, "worker"))
 }
 
 // times says how often.
