@@ -161,14 +161,14 @@ func (v *view) figures() (figures []Figure) {
 		c.grey("ideal", Dashed, xs, func(x float64) float64 { return x / xs[0] })
 		first := v.roof(xs[0], triads)
 		c.grey("bandwidth (triad)", Dotted, xs, func(x float64) float64 { return v.roof(x, triads) / first })
-		add(c, "How many times faster the whole job runs than on %g worker(s), round by round; bars are quartiles. Code that is bound by memory follows the dotted line, the growth of the measured bandwidth, and not the dashed one.%s", xs[0], v.amdahl())
+		add(c, "How many times faster the whole job runs than on %g %s, round by round; bars are quartiles. Code that is bound by memory follows the dotted line, the growth of the measured bandwidth, and not the dashed one.%s", xs[0], workersWord(xs[0]), v.amdahl())
 	case "weak":
 		c := v.chart("Weak scaling: n grows with the workers", "efficiency per iteration", func(r *Row) Summary { return r.Speedup })
 		xs := v.values()
 		c.grey("ideal", Dashed, xs, func(float64) float64 { return 1 })
 		first := v.roof(xs[0], triads)
 		c.grey("bandwidth (triad)", Dotted, xs, func(x float64) float64 { return v.roof(x, triads) / first * xs[0] / x })
-		add(c, "Time per iteration on %g worker(s) over that on P workers with P times the unknowns; 1 is ideal. The dotted line is what the measured bandwidth allows.", xs[0])
+		add(c, "Time per iteration on %g %s over that on P workers with P times the unknowns; 1 is ideal. The dotted line is what the measured bandwidth allows.", xs[0], workersWord(xs[0]))
 	case "size":
 		c := v.chart("Time against the number of unknowns", "seconds", seconds)
 		c.LogY, c.FromZero = true, false
@@ -254,4 +254,11 @@ func (v *view) amdahl() string {
 		return ""
 	}
 	return " Share of the time that more workers do not make shorter, by Amdahl's law: " + strings.Join(texts, "; ") + "."
+}
+
+func workersWord(n float64) string {
+	if n == 1 {
+		return "worker"
+	}
+	return "workers"
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	_ "embed" // the page
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"slices"
@@ -39,7 +41,10 @@ func NewReport(h RecordHeader, ms []Measurement, predict bool) *Report {
 func ReadMeasurements(path string) (ms []Measurement, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		if e, is := errors.AsType[*fs.PathError](err); is {
+			err = e.Err // the file is named once
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, fmt.Errorf("%s: empty file", path)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/hgsolve/hgsolve/bench"
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hvp/hvptest"
 	"github.com/hgsolve/hgsolve/hypergrad"
@@ -18,6 +19,7 @@ directions, and says which piece is wrong.
 
 	hgbench check -problem logistic -train FILE -val FILE [flags]
 	hgbench check -problem denoise|smoothing|quadratic [flags]
+	hgbench check -problem pagerank -edges FILE [flags]
 
 A derivative is right if the remainder of the Taylor expansion vanishes with order 2
 of the step; order 1 is that of a wrong one. Exit status 1 if anything is violated.
@@ -163,6 +165,6 @@ func (r *checkReport) print(w io.Writer, data *problemData, findings []hvptest.F
 	for _, s := range r.Suspects {
 		line("wrong", "%s", s)
 	}
-	line("total", "%d properties hold, %d are violated, %d absent, %d not checked; %.2f s on %d workers",
-		count[hvptest.Holds], count[hvptest.Violated], count[hvptest.Absent], count[hvptest.NotChecked], r.Seconds, r.Workers)
+	line("total", "%d properties hold, %d are violated, %d absent, %d not checked; %s on %s",
+		count[hvptest.Holds], count[hvptest.Violated], count[hvptest.Absent], count[hvptest.NotChecked], bench.Seconds(r.Seconds), plural(r.Workers, "worker"))
 }

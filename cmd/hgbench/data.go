@@ -40,7 +40,7 @@ type dataOptions struct {
 // flags adds the flags to fs. size is the default of -size.
 func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
 	fs.StringVar(&o.problem, "problem", "denoise", "`name` of the problem: "+oneOf(problemNames()))
-	fs.StringVar(&o.w, "w", "", "parameters: a number for all of them or a .npy `file` (default 0 for logistic, 1.3 for denoise, 2 for smoothing, 1 for quadratic, 0.85 for pagerank)")
+	fs.StringVar(&o.w, "w", "", "parameters: a `value` for all of them or a .npy file (default 0 for logistic, 1.3 for denoise, 2 for smoothing, 1 for quadratic, 0.85 for pagerank)")
 	fs.StringVar(&o.train, "train", "", "logistic: training examples, a LIBSVM `file`, plain or .gz .bz2 .xz")
 	fs.StringVar(&o.val, "val", "", "logistic: held-out examples, a LIBSVM `file`")
 	fs.BoolVar(&o.perFeature, "per-feature", false, "logistic: one penalty per feature instead of one for all")

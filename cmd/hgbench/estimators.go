@@ -27,6 +27,7 @@ as rounding errors allow.
 	hgbench estimators [-problem denoise] [flags]
 	hgbench estimators -problem logistic -train FILE -val FILE [flags]
 	hgbench estimators -problem smoothing|quadratic [flags]
+	hgbench estimators -problem pagerank -edges FILE [flags]
 
 The estimators and what k means:
 
@@ -99,8 +100,9 @@ func (o *estimatorsOptions) check() error {
 		return usagef("-workers %d is negative", o.workers)
 	case o.format != "text" && o.format != "csv" && o.format != "json":
 		return usagef("no format %q; there are text, csv and json", o.format)
-	case o.json == "-" && o.format == "csv":
-		return usagef("-format csv and -json - both want standard output")
+	}
+	if err := jsonOnOutput(o.json, &o.format); err != nil {
+		return err
 	}
 	for _, text := range strings.Split(o.budget, ",") {
 		k, err := strconv.Atoi(strings.TrimSpace(text))
@@ -172,7 +174,7 @@ func runEstimators(ctx context.Context, stdout, stderr io.Writer, args []string)
 		return err
 	}
 	switch {
-	case o.json == "-" || o.format == "json":
+	case o.format == "json":
 		return encodeJSON(stdout, rep)
 	case o.format == "csv":
 		return rep.csv(stdout)

@@ -72,13 +72,13 @@ func (r *estimatorsReport) print(w io.Writer, data *problemData) {
 	for _, d := range data.describe {
 		reportLine(w, d[0], "%s", d[1])
 	}
-	reportLine(w, "inner", "‖∂E/∂y‖ %.2e → %.2e in %d Newton steps, %d Hessian products, %.2f s", float64(r.Inner.StartNorm), float64(r.Inner.GradNorm), r.Inner.Iterations, r.Inner.HVPs, r.InnerSeconds)
+	reportLine(w, "inner", "‖∂E/∂y‖ %.2e → %.2e in %d Newton steps, %d Hessian products, %s", float64(r.Inner.StartNorm), float64(r.Inner.GradNorm), r.Inner.Iterations, r.Inner.HVPs, bench.Seconds(r.InnerSeconds))
 	reference := r.Reference
 	if r.ReferenceError != nil {
 		reference += fmt.Sprintf(", its relative error about %.1e", float64(*r.ReferenceError))
 	}
 	reportLine(w, "reference", "%s, ‖dL/dw‖ %.10g", reference, float64(r.GradNorm))
-	fmt.Fprintf(w, "\n%-15s %7s  %-17s %9s %7s %9s %6s %11s %9s %8s %10s\n", "estimator", "k", "status", "error", "HVPs", "gradients", "mixed", "evaluations", "‖G‖/‖G₀‖", "vectors", "time")
+	fmt.Fprintf(w, "\n%-15s %7s  %-17s %9s %7s %9s %6s %11s %9s %8s %12s\n", "estimator", "k", "status", "error", "HVPs", "gradients", "mixed", "evaluations", "‖G‖/‖G₀‖", "vectors", "time")
 	var notes []string
 	seen := map[string]int{}
 	for i := range r.Rows {
@@ -101,14 +101,14 @@ func (r *estimatorsReport) print(w io.Writer, data *problemData) {
 			}
 			mark = fmt.Sprintf(" [%d]", k)
 		}
-		fmt.Fprintf(w, "%-15s %7d  %-17s %9s %7d %9d %6d %11d %9s %8d %8.3f s%s\n",
-			row.Estimator+star(row.FromStart), row.Budget, row.Status, relative, row.HVPs, row.Gradients, row.Mixed, row.Evaluations, inner, row.Vectors, row.Seconds, mark)
+		fmt.Fprintf(w, "%-15s %7d  %-17s %9s %7d %9d %6d %11d %9s %8d %9.3f ms%s\n",
+			row.Estimator+star(row.FromStart), row.Budget, row.Status, relative, row.HVPs, row.Gradients, row.Mixed, row.Evaluations, inner, row.Vectors, 1e3*row.Seconds, mark)
 	}
 	fmt.Fprintln(w)
 	for i, note := range notes {
 		fmt.Fprintf(w, "[%d] %s\n", i+1, note)
 	}
-	reportLine(w, "total", "%.2f s on %d workers", r.Seconds, r.Workers)
+	reportLine(w, "total", "%s on %s", bench.Seconds(r.Seconds), plural(r.Workers, "worker"))
 }
 
 // csv writes the rows as comma-separated values with a header.

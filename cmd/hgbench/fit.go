@@ -24,6 +24,7 @@ loosely at first. The error of dL/dw is estimated at every point.
 
 	hgbench fit -problem logistic -train FILE -val FILE [flags]
 	hgbench fit -problem denoise|smoothing|quadratic [flags]
+	hgbench fit -problem pagerank -edges FILE [flags]
 
 With -checkpoint the state is saved after every iteration, all or nothing. The same command
 goes on from there, however the run ended, and arrives at the same bits.

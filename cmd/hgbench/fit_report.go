@@ -119,7 +119,7 @@ func (r *fitReport) print(w io.Writer, data *problemData, res *hypergrad.OuterRe
 		line("", "without the parameters that bounds hold: %.3e → %.3e", res.Start.GradNorm, end.GradNorm)
 	}
 	if end.Trusted {
-		line("error", "about %.0e: %.0f digits", end.Error, math.Floor(end.Digits()))
+		line("error", "about %.0e: %s", end.Error, plural(int(math.Floor(end.Digits())), "digit"))
 	} else {
 		line("error", "no estimate to trust: %s", end.Note)
 	}
@@ -131,7 +131,11 @@ func (r *fitReport) print(w io.Writer, data *problemData, res *hypergrad.OuterRe
 		}
 		line(fmt.Sprintf("w[%d]", i), "% .6g", v)
 	}
-	line("total", "%.2f s on %d workers, the fit took %.2f s", r.Seconds.Total, r.Workers, r.Seconds.Fit)
+	whole := ""
+	if r.Resumed != nil {
+		whole = " with the runs before"
+	}
+	line("total", "%s on %s, the fit took %s%s", bench.Seconds(r.Seconds.Total), plural(r.Workers, "worker"), bench.Seconds(r.Seconds.Fit), whole)
 }
 
 // fitCharts draws the accepted points of a run: the loss, and the norm of dL/dw,

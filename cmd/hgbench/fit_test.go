@@ -147,7 +147,7 @@ func TestFit(t *testing.T) {
 // TestFitGolden: what the command prints.
 func TestFitGolden(t *testing.T) {
 	dir, train, held := files(t)
-	steered := regexp.MustCompile(`loss [0-9.]+,|preconditioner: .* or none|products \d+ \+ \d+|± \de-\d+|about \de-\d+: \d+ digits|\d+ inner, \d+ adjoint|‖dL/dw‖ +\d.*`)
+	steered := regexp.MustCompile(`loss [0-9.]+,|preconditioner: .* or none|products \d+ \+ \d+|± \de-\d+|about \de-\d+: \d+ digits?|\d+ inner, \d+ adjoint|‖dL/dw‖ +\d.*`)
 	for _, c := range []struct {
 		name   string
 		status int

@@ -22,6 +22,7 @@ The error of dL/dw is estimated from a Newton step and the correction of the adj
 	hgbench grad -problem denoise [flags]
 	hgbench grad -problem smoothing [-grid 2d:1000] [flags]
 	hgbench grad -problem quadratic [-n 100000] [-cond 1000] [flags]
+	hgbench grad -problem pagerank -edges FILE [-page K] [flags]
 
 smoothing and quadratic have a closed form at any size: the report says how far
 dL/dw is from it, relative to its norm. w is on the natural-log scale, except for
@@ -54,7 +55,7 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores); it does not change the result")
 	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`, - for standard output")
 	fs.StringVar(&o.out, "out", "", "write dL/dw to a .npy `file`")
-	fs.StringVar(&o.saveDir, "save", "", "write y.npy, q.npy (the adjoint) and grad.npy to a `directory`")
+	fs.StringVar(&o.saveDir, "save", "", "write w.npy, y.npy, q.npy (the adjoint) and grad.npy to a `directory`")
 	fs.BoolVar(&o.noErrorBar, "no-error-bar", false, "do not estimate the error of dL/dw")
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress and no warnings")
 	if err := parse(fs, stdout, gradIntro, args); err != nil {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/hgsolve/hgsolve/bench"
 	"github.com/hgsolve/hgsolve/hypergrad"
 	"github.com/hgsolve/hgsolve/internal/formats"
 )
@@ -205,13 +206,13 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 	for _, d := range j.describe {
 		line(d[0], "%s", d[1])
 	}
-	line("inner", "‖∂E/∂y‖ %.2e → %.2e in %d Newton steps, %d Hessian products, %.2f s", r.Inner.StartNorm, r.Inner.GradNorm, r.Inner.Iterations, r.Inner.HVPs, r.Seconds.Inner)
+	line("inner", "‖∂E/∂y‖ %.2e → %.2e in %d Newton steps, %d Hessian products, %s", r.Inner.StartNorm, r.Inner.GradNorm, r.Inner.Iterations, r.Inner.HVPs, bench.Seconds(r.Seconds.Inner))
 	if n := r.Inner.NegativeCurvature; n > 0 {
 		line("", "negative curvature met in %d steps: the energy is not convex there", n)
 	}
 	s := &r.Solve
 	if s.Status != "NotSolved" {
-		line("adjoint", "%s + %s: %s in %d iterations, true residual %.2e of %.2e, %.2f s", s.Method, s.Precond, s.Status, s.Iterations, s.TrueResidual, s.RHSNorm, r.Seconds.Adjoint)
+		line("adjoint", "%s + %s: %s in %d iterations, true residual %.2e of %.2e, %s", s.Method, s.Precond, s.Status, s.Iterations, s.TrueResidual, s.RHSNorm, bench.Seconds(r.Seconds.Adjoint))
 		if s.PrecondNote != "" {
 			line("", "%s", s.PrecondNote)
 		}
@@ -237,7 +238,7 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 	case !b.Trusted:
 		line("error", "no estimate to trust: %s", b.Note)
 	default:
-		line("error", "about %.2e: %.0f digits, estimated with %d more products in %.2f s", float64(b.Estimate), math.Floor(float64(b.Digits)), b.HVPs, b.Seconds)
+		line("error", "about %.2e: %s, estimated with %d more products in %s", float64(b.Estimate), plural(int(math.Floor(float64(b.Digits))), "digit"), b.HVPs, bench.Seconds(b.Seconds))
 	}
 	if e := float64(r.ExactError); !math.IsNaN(e) {
 		line("exact", "off by %.2e of the closed form", e)
@@ -249,5 +250,5 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 		}
 		line(fmt.Sprintf("dL/dw[%d]", i), "% .12g", g)
 	}
-	line("total", "%.2f s on %d workers", r.Seconds.Total, r.Workers)
+	line("total", "%s on %s", bench.Seconds(r.Seconds.Total), plural(r.Workers, "worker"))
 }

@@ -54,14 +54,14 @@ type command struct {
 var commands = []command{
 	{"grad", "compute a hypergradient", runGrad},
 	{"fit", "improve the parameters by hypergradients", runFit},
-	{"solve", "solve a linear system", runSolve},
-	{"stream", "measure the memory bandwidth by workers", runStream},
 	{"check", "check every piece of a problem", runCheck},
+	{"solve", "solve a linear system", runSolve},
 	{"precond", "compare preconditioners on one system", runPrecond},
+	{"estimators", "compare estimators of the hypergradient", runEstimators},
 	{"scale", "measure how times grow with workers, sizes and conditioning", runScale},
 	{"compare", "compare two runs of scale", runCompare},
+	{"stream", "measure the memory bandwidth by workers", runStream},
 	{"list", "list problems, methods, preconditioners and studies", runList},
-	{"estimators", "compare estimators of the hypergradient", runEstimators},
 }
 
 // usageError is a mistake in how the command was called: exit status 2.

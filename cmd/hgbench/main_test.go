@@ -37,15 +37,16 @@ var volatile = []struct {
 	with string
 }{
 	{regexp.MustCompile(`(?m)^ *\d+\.\d s  `), "TIME  "},
-	{regexp.MustCompile(`\d+\.\d+ s\b`), "TIME"},
-	{regexp.MustCompile(`on \d+ workers`), "on N workers"},
+	{regexp.MustCompile(` +\d+\.\d{3} ms\b`), " TIME"}, // of a table
+	{regexp.MustCompile(`\d+(\.\d+)? (ns|µs|ms|s)\b`), "TIME"},
+	{regexp.MustCompile(`on \d+ workers?`), "on N workers"},
 	{regexp.MustCompile(`"(inner|adjoint|total|seconds|load|setup|in_products|in_precond|rest|gb_per_s)": [0-9.e+-]+`), `"$1": TIME`},
 	{regexp.MustCompile(`\d+\.\d+ GB/s`), "SPEED"},
 	{regexp.MustCompile(`"workers": \d+`), `"workers": N`},
 	{regexp.MustCompile(`"(go|version)": "[^"]*"`), `"$1": "X"`},
 	{regexp.MustCompile(`hgbench (devel|v)\S*`), "hgbench VERSION"},
 	{regexp.MustCompile(`(\d\.\d{9})\d+`), "$1"},
-	{regexp.MustCompile(`\d+ digits, estimated with \d+ more`), "N digits, estimated with N more"},
+	{regexp.MustCompile(`\d+ digits?, estimated with \d+ more`), "N digits, estimated with N more"},
 	{regexp.MustCompile(`"(estimate|digits|contraction|step|hvps)": [0-9.e+-]+`), `"$1": ESTIMATE`},
 	{regexp.MustCompile(`"seconds": \d[0-9.e-]*`), `"seconds": TIME`},
 	// Which direction is the worst, and how wrong it is, is rounding errors.

@@ -39,6 +39,18 @@ func writeJSONFile(path string, v any) error {
 	return formats.WriteFile(path, func(w io.Writer) error { return encodeJSON(w, v) })
 }
 
+// jsonOnOutput makes -json - the same as -format json.
+func jsonOnOutput(path string, format *string) error {
+	if path != "-" {
+		return nil
+	}
+	if *format != "text" && *format != "json" {
+		return usagef("-json - and -format %s both want standard output", *format)
+	}
+	*format = "json"
+	return nil
+}
+
 // outputFlag is a flag that names a file to write; path is empty if it is not
 // given.
 type outputFlag struct{ flag, path string }
@@ -74,6 +86,14 @@ func checkOutputs(outputs ...outputFlag) error {
 // about it.
 func reportLine(w io.Writer, name, format string, args ...any) {
 	fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+}
+
+// plural writes a number of things, of which one has the name thing.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // workersOf returns the number of workers that the flag -workers stands for.

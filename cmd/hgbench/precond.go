@@ -24,6 +24,7 @@ without, and shows what each costs: set-up, memory, iterations, solve.
 	hgbench precond -stencil 2d:1000 [-shift S] [-operator matrix-free] [flags]
 	hgbench precond -problem denoise [-size 512] [flags]
 	hgbench precond -problem logistic -train FILE -val FILE [-per-feature] [flags]
+	hgbench precond -problem smoothing|quadratic|pagerank …
 
 With -problem the system is that of the adjoint, at the solution of the inner
 problem. The method is the one that suits the promises of the operator. All kinds
@@ -69,7 +70,7 @@ func (o *precondOptions) parse(stdout io.Writer, args []string) error {
 	fs.IntVar(&o.rounds, "rounds", 1, "how often each runs, `R` times")
 	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores)")
 	fs.StringVar(&o.format, "format", "text", "`format` on standard output: text, csv or json")
-	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`")
+	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`, - for standard output")
 	fs.StringVar(&o.chart, "plot", "", "write a chart, residual against time, to a .svg or .png `file`")
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress and no warnings")
 	if err := parse(fs, stdout, precondIntro, args); err != nil {
@@ -117,6 +118,9 @@ func (o *precondOptions) check(fs *flag.FlagSet) error {
 		if _, err := bench.PictureFormat(o.chart); err != nil {
 			return usageError{err}
 		}
+	}
+	if err := jsonOnOutput(o.json, &o.format); err != nil {
+		return err
 	}
 	return checkOutputs(outputFlag{"-json", o.json}, outputFlag{"-plot", o.chart})
 }

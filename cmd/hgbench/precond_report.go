@@ -102,7 +102,7 @@ func (rep *precondReport) csv(w io.Writer) error {
 // text writes the table, what does not apply, and the notes.
 func (rep *precondReport) text(w io.Writer) error {
 	reportLine(w, "system", "%s, %d unknowns, %s", rep.System, rep.N, rep.Structure)
-	reportLine(w, "solve", "to %g of ‖b‖, %d workers, %d rounds", rep.RTol, rep.Workers, rep.Rounds)
+	reportLine(w, "solve", "to %g of ‖b‖, %s, %s", rep.RTol, plural(rep.Workers, "worker"), plural(rep.Rounds, "round"))
 	fmt.Fprintln(w)
 	var jacobi float64
 	for _, r := range rep.Rows {
@@ -111,7 +111,7 @@ func (rep *precondReport) text(w io.Writer) error {
 		}
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "kind\tset-up s\tMiB\tmethod\titerations\tproducts\tsolve s\ttotal s\tof jacobi\tstatus\t")
+	fmt.Fprintln(table, "kind\tset-up ms\tMiB\tmethod\titerations\tproducts\tsolve ms\ttotal ms\tof jacobi\tstatus\t")
 	for _, r := range rep.Rows {
 		if r.Reason != "" {
 			continue
@@ -123,8 +123,8 @@ func (rep *precondReport) text(w io.Writer) error {
 		if jacobi > 0 && r.Converged {
 			share = fmt.Sprintf("%.2f", r.Total/jacobi)
 		}
-		fmt.Fprintf(table, "%s\t%.3f\t%.1f\t%s\t%d\t%d+%d\t%.3f\t%.3f\t%s\t%s\t\n", kind, r.Setup, float64(r.Bytes)/(1<<20), r.Method,
-			r.Iterations, r.SetupProducts, r.Products, r.Solve, r.Total, share, r.Status)
+		fmt.Fprintf(table, "%s\t%.2f\t%.1f\t%s\t%d\t%d+%d\t%.2f\t%.2f\t%s\t%s\t\n", kind, 1e3*r.Setup, float64(r.Bytes)/(1<<20), r.Method,
+			r.Iterations, r.SetupProducts, r.Products, 1e3*r.Solve, 1e3*r.Total, share, r.Status)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -132,7 +132,11 @@ func (rep *precondReport) text(w io.Writer) error {
 	fmt.Fprintln(w)
 	for _, r := range rep.Rows {
 		if r.Reason != "" {
-			reportLine(w, r.Kind, "%s", r.Reason)
+			reason := r.Reason // of an operator and a kind that stand above and before it
+			if _, why, is := strings.Cut(reason, "is not applicable: "); is {
+				reason = "not applicable: " + strings.TrimPrefix(why, "hvp: ")
+			}
+			reportLine(w, r.Kind, "%s", reason)
 		}
 	}
 	for _, r := range rep.Rows {
@@ -160,13 +164,16 @@ func (rep *precondReport) plot(path string) error {
 		if len(r.times) == 0 {
 			continue
 		}
-		name := fmt.Sprintf("%s, %.2f s", r.Kind, r.Total)
+		name := r.Kind + ", " + bench.Seconds(r.Total)
 		if !r.Converged {
 			name = r.Kind + ", " + r.Status
 		}
 		style := bench.Line
 		if len(c.Series) >= colours { // the colours begin again
 			style = bench.Dashed
+		}
+		if len(r.times) == 1 { // nothing to join by a line
+			style = bench.Markers
 		}
 		c.Series = append(c.Series, bench.Series{Name: name, X: r.times, Y: r.norms, Style: style})
 	}

@@ -153,7 +153,7 @@ func (o *dataOptions) loadPageRank(prog *progress) (*problemData, error) {
 	}
 	return &problemData{
 		name: "pagerank", title: "pagerank " + o.edges, problem: p, exact: p, w: w, y: make([]float64, n),
-		describe: [][2]string{{"graph", fmt.Sprintf("%d pages, %d links", n, links.NNZ())}, {"loss", fmt.Sprintf("rank of page %d", o.page)}},
+		describe: [][2]string{{"graph", fmt.Sprintf("%d pages, %d links", n, links.NNZ())}, {"page", fmt.Sprintf("%d, its rank is the loss", o.page)}},
 	}, nil
 }
 

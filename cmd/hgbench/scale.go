@@ -107,7 +107,7 @@ func (o *scaleOptions) parse(stdout io.Writer, args []string) error {
 	fs.BoolVar(&o.predict, "predict", false, "say what more cores or memory channels would give, and where the memory ends")
 	fs.StringVar(&o.record, "record", "", "append each cell to a `file` as it is done, or go on with one")
 	fs.StringVar(&o.format, "format", "text", "`format` on standard output: text, csv, json or bench, that of Go benchmarks for benchstat")
-	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`")
+	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`, - for standard output")
 	fs.StringVar(&o.plot, "plot", "", "write the charts to a `file`, .svg or .png")
 	fs.StringVar(&o.html, "html", "", "write tables and charts as a page to a `file`")
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress")
@@ -266,8 +266,8 @@ func (o *scaleOptions) check(set map[string]bool) error {
 			return usagef("-plot %w", err)
 		}
 	}
-	if o.json == "-" {
-		return usagef("-json -: standard output is for -format json")
+	if err := jsonOnOutput(o.json, &o.format); err != nil {
+		return err
 	}
 	return checkOutputs(outputFlag{"-record", o.record}, outputFlag{"-json", o.json}, outputFlag{"-plot", o.plot}, outputFlag{"-html", o.html})
 }

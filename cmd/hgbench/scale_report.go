@@ -61,7 +61,13 @@ func scaleText(w io.Writer, rep *bench.Report) error {
 		fmt.Fprintf(w, "\n%s: %s\n", kind.Name, kind.Summary)
 		gain := map[string]string{"strong": "speed-up", "weak": "efficiency"}[s.Kind]
 		tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprint(tab, kind.Parameter, "\tn\tworkers\tits\ttime\tquartiles\tper it.\tns/n/it.\tGB/s\tof\tbytes/n\tat most\t", gain, "\t  what\n")
+		workers := func(text string) string { // a column unless they are the parameter
+			if kind.Parameter == "workers" {
+				return ""
+			}
+			return text + "\t"
+		}
+		fmt.Fprint(tab, kind.Parameter, "\tn\t", workers("workers"), "its\ttime\tquartiles\tper it.\tns/n/it.\tGB/s\tof\tbytes/n\tat most\t", gain, "\t  what\n")
 		var failed []*bench.Row
 		for i := range rep.Rows {
 			r := &rep.Rows[i]
@@ -79,8 +85,8 @@ func scaleText(w io.Writer, rep *bench.Report) error {
 			if gain != "" {
 				gain = fmt.Sprintf("%.2f", r.Speedup.Median)
 			}
-			fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t%.2f\t%s\t%s\t%.0f\t%.0f\t%s\t  %s\n",
-				bench.Count(kind.Value(r.Cell)), r.Unknowns, r.Cell.Workers, r.Iterations, bench.Seconds(r.Time.Median),
+			fmt.Fprintf(tab, "%s\t%d\t%s%d\t%s\t%s\t%s\t%.2f\t%s\t%s\t%.0f\t%.0f\t%s\t  %s\n",
+				bench.Count(kind.Value(r.Cell)), r.Unknowns, workers(strconv.Itoa(r.Cell.Workers)), r.Iterations, bench.Seconds(r.Time.Median),
 				bench.Quartiles(r.Time), bench.Seconds(r.PerIteration), r.NsPerUnknown, speed, fraction,
 				r.LivePerUnknown, r.PeakPerUnknown, gain, r.Cell.Variant())
 		}

@@ -248,7 +248,7 @@ func TestScaleBadInput(t *testing.T) {
 		{[]string{"-plot", filepath.Join(out, "p.pdf")}, 2, "ends in .svg or .png"},
 		{[]string{"-plot", filepath.Join(out, "no", "p.svg")}, 1, "there is no directory"},
 		{[]string{"-html", filepath.Join(out, "r.json")}, 2, "both name"},
-		{[]string{"-json", "-"}, 2, "-format json"},
+		{[]string{"-json", "-", "-format", "csv"}, 2, "both want standard output"},
 		{[]string{"-study", "nnz", "-problem", "denoise"}, 2, "study nnz means nothing to denoise"},
 		{[]string{"-study", "nw", "-stencil", "2d"}, 2, "study nw means nothing to 2d"},
 		{[]string{"-study", "size", "-problem", "logistic", "-train", train, "-val", train}, 2, "study size means nothing to logistic"},

@@ -100,7 +100,9 @@ func (o *solveOptions) parse(stdout io.Writer, args []string) error {
 // check refuses what cannot work before anything is computed.
 func (o *solveOptions) check() error {
 	switch {
-	case (o.matrix == "") == (o.stencil == ""):
+	case o.matrix != "" && o.stencil != "":
+		return usagef("-matrix and -stencil exclude each other")
+	case o.matrix == "" && o.stencil == "":
 		return usagef("one of -matrix and -stencil is needed")
 	case o.operator != assembled && o.operator != matrixFree:
 		return usagef("no operator %q; there are %s and %s", o.operator, assembled, matrixFree)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hgsolve/hgsolve/bench"
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/formats"
 	"github.com/hgsolve/hgsolve/krylov"
@@ -252,9 +253,9 @@ func (r *solveReport) print(w io.Writer) {
 		line("curvature", "%.3g in a direction that was met: A is not positive definite", c)
 	}
 	p := &r.Phases
-	line("solve", "%.2f s: products %.2f s, preconditioner %.2f s, rest %.2f s", r.Seconds, p.Products, p.Precond, p.Rest)
+	line("solve", "%s: products %s, preconditioner %s, rest %s", bench.Seconds(r.Seconds), bench.Seconds(p.Products), bench.Seconds(p.Precond), bench.Seconds(p.Rest))
 	line("traffic", "%.3f MB, %.2f GB/s", float64(r.Bytes)/1e6, float64(r.GBPerS))
-	line("total", "%.2f s on %d workers", p.Total, r.Workers)
+	line("total", "%s on %s", bench.Seconds(p.Total), plural(r.Workers, "worker"))
 }
 
 // times says how often.

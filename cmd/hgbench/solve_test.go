@@ -379,7 +379,7 @@ func TestSolveBadInput(t *testing.T) {
 		{1, "bad19.npy: 3 values, b needs 2: " + filepath.Join(dir, "bad20.mtx") + " is 3×2, to be transposed", []string{"-rhs", npy(1, 2, 3), "-trans", "-matrix", mtx(head + "3 2 1\n1 2 1\n")}},
 		{2, "random:x", []string{"-matrix", spd, "-rhs", "random:x"}},
 		{2, "one of -matrix and -stencil", []string{}},
-		{2, "one of -matrix and -stencil", []string{"-matrix", spd, "-stencil", "2d:4"}},
+		{2, "-matrix and -stencil exclude each other", []string{"-matrix", spd, "-stencil", "2d:4"}},
 		{2, "-stencil 1d:4 is neither", []string{"-stencil", "1d:4"}},
 		{2, "-stencil 2d:x is neither", []string{"-stencil", "2d:x"}},
 		{2, "N must be 1 … 46340", []string{"-stencil", "2d:0"}},

@@ -39,7 +39,7 @@ func runStream(ctx context.Context, stdout, stderr io.Writer, args []string) err
 	fs.IntVar(&s.Rounds, "rounds", 7, "how often each cell is measured, `R` times")
 	fs.StringVar(&workers, "workers", "", "numbers of workers, a `list` as in 1,2,4 (default: powers of two up to all cores)")
 	fs.StringVar(&format, "format", "text", "`format` on standard output: text, csv or json")
-	fs.StringVar(&path, "json", "", "write the report as JSON to a `file`")
+	fs.StringVar(&path, "json", "", "write the report as JSON to a `file`, - for standard output")
 	fs.BoolVar(&quiet, "quiet", false, "no progress")
 	if err := parse(fs, stdout, streamIntro, args); err != nil {
 		return err
@@ -51,6 +51,9 @@ func runStream(ctx context.Context, stdout, stderr io.Writer, args []string) err
 		return usagef("-rounds %d must be at least 1", s.Rounds)
 	case format != "text" && format != "csv" && format != "json":
 		return usagef("no format %q; there are text, csv and json", format)
+	}
+	if err := jsonOnOutput(path, &format); err != nil {
+		return err
 	}
 	if workers != "" {
 		for _, text := range strings.Split(workers, ",") {
@@ -66,7 +69,13 @@ func runStream(ctx context.Context, stdout, stderr io.Writer, args []string) err
 	}
 	prog := newProgress(stderr, quiet)
 	defer prog.end()
-	s.Progress = func(round, rounds int) { prog.update("bandwidth: round %d of %d", round, rounds) }
+	s.Progress = func(round, rounds int) {
+		if round == 0 {
+			prog.update("bandwidth: warming up")
+			return
+		}
+		prog.update("bandwidth: round %d of %d", round, rounds)
+	}
 	rows, err := bench.Bandwidth(ctx, &s)
 	if err != nil {
 		return err
