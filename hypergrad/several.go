@@ -247,10 +247,8 @@ func (e *Estimator) sharing(a hvp.Operator, s *krylov.Settings) sharing {
 	if _, has := hvp.Block(a); !has {
 		return oneByOne
 	}
-	if _, is := a.(*hvp.Stencil); is {
-		// It has no entries whose reading could be shared, and CG computes its
-		// rows while they are in cache: BenchmarkJacobian took 75 and 154 times
-		// as long as one solve in panels of 4 and 16.
+	n, _ := a.Dims()
+	if _, is := a.(*hvp.Stencil); is || n >= farFromCache && thin(a, n) {
 		return oneByOne
 	}
 	switch m := e.method().(type) {
@@ -267,6 +265,21 @@ func (e *Estimator) sharing(a hvp.Operator, s *krylov.Settings) sharing {
 		return oneByOne
 	}
 	return byPseudoBlock
+}
+
+// farFromCache is from which order on panels of several vectors leave the caches;
+// smaller systems are quick either way.
+const farFromCache = 100_000
+
+// thin reports whether a product of order n is known to read less than the
+// vectors of an iteration: then there is little whose reading could be shared,
+// while single vectors stay in the caches longer than panels. On matrices with constant
+// entries on 27 diagonals, BenchmarkJacobian took 169 times as long as one solve
+// in panels of 16, on those whose entries differ 17 to 21 times.
+func thin(a hvp.Operator, n int) bool {
+	const vectors = 10
+	t, is := a.(interface{ ProductTraffic() int64 })
+	return is && t.ProductTraffic() < 8*vectors*int64(n)
 }
 
 // twin returns what makes methods of the same kind and parameters as m, nil if the
@@ -298,7 +311,7 @@ func (e *Estimator) solveSeveral(ctx context.Context, a hvp.Operator, x, b []flo
 	switch kind := e.sharing(a, s); {
 	case k == 0:
 		return nil, "none", nil
-	case k == 1 || kind == oneByOne:
+	case k < 4 || kind == oneByOne: // kernels for panels begin at four columns
 		return e.solveOneByOne(ctx, a, x, b, k, s)
 	case kind == byPseudoBlock:
 		m := e.method()
