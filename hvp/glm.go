@@ -55,6 +55,9 @@ func (g *GLM) Structure() Structure { return g.structure }
 // far, which all operators on the same X share, the weights and the ridge.
 func (g *GLM) Bytes() int64 { return g.x.Bytes() + int64(len(g.d)+len(g.ridge))*8 }
 
+// Examples returns the number of rows of X, which bounds the rank of XᵀDX.
+func (g *GLM) Examples() int { return g.x.rows }
+
 // ProductTraffic returns how many bytes a product reads beyond x and dst: the
 // entries of frequent columns once, those of rare ones and a vector of the examples
 // twice, the weights and the penalties.

@@ -12,6 +12,7 @@ var kinds []Kind
 func init() { // Auto looks at the catalogue
 	kinds = []Kind{
 		{"jacobi", "the inverse of the diagonal", make1(NewJacobi)},
+		{"ridge", "the inverse of a known ridge, such as penalties", make1(NewRidge)},
 		{"block-jacobi", "the inverse of the diagonal blocks", withDefaults(NewBlockJacobi)},
 		{"ic0", "incomplete Cholesky factorisation without fill, by subdomains", make1(func(ctx context.Context, a hvp.Operator) (*IC, error) {
 			return NewIC(ctx, a, &ICSettings{Fill: -1})
