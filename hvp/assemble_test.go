@@ -42,6 +42,16 @@ func TestAssembleIsTheSameOperator(t *testing.T) {
 			}
 		}
 	}
+	examples := must[*hvp.CSR](t)(hvp.NewCSRFromTriplets(4, 3, []int32{0, 1, 1, 3}, []int32{0, 0, 2, 1}, []float64{2, 3, -1, 0.5}))
+	glm := must[*hvp.GLM](t)(hvp.NewGLM(examples, []float64{1, 2, 3, 4}, []float64{0.1, 0.2, 0.3}))
+	full := must[*hvp.CSR](t)(hvp.Assemble(glm))
+	for i, want := range [][]float64{{22.1, 0, -6}, {0, 1.2, 0}, {-6, 0, 2.3}} {
+		for j, v := range want {
+			if math.Abs(full.At(i, j)-v) > 1e-14 || hvp.StructureOf(full) != hvp.StructureOf(glm) {
+				t.Errorf("entry (%d,%d) of a GLM is %v, want %v; promises %v", i, j, full.At(i, j), v, hvp.StructureOf(full))
+			}
+		}
+	}
 	matrixFree := &hvp.Func{Rows: 2, Mul: func(context.Context, []float64, []float64) error { return nil }}
 	if _, err := hvp.Assemble(must[hvp.Operator](t)(hvp.Shift(matrixFree, 1))); !errors.Is(err, hvp.ErrNotAssembled) {
 		t.Errorf("matrix-free operator: %v", err)

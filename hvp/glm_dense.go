@@ -35,3 +35,28 @@ func (g *GLM) Dense(dst []float64) error {
 	}))
 	return nil
 }
+
+// mostAssembled is the order up to which a GLM writes itself out: its matrix is full.
+const mostAssembled = 512
+
+// Assemble implements [Assembler] for models of few features; for others it gives
+// [ErrNotAssembled], wrapped. All entries are stored, zeros too.
+func (g *GLM) Assemble() (*CSR, error) {
+	n := g.x.cols
+	if n > mostAssembled {
+		return nil, fmt.Errorf("hvp: a GLM of order %d, above %d: %w", n, mostAssembled, ErrNotAssembled)
+	}
+	rowPtr, col, val := make([]int, n+1), make([]int32, n*n), make([]float64, n*n)
+	if err := g.Dense(val); err != nil {
+		return nil, err
+	}
+	for i := range n {
+		rowPtr[i+1] = (i + 1) * n
+		for j := range n {
+			col[i*n+j] = int32(j)
+		}
+	}
+	return newCSR(n, n, rowPtr, col, val).withStructure(g.structure), nil
+}
+
+var _ Assembler = (*GLM)(nil)

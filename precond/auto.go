@@ -18,7 +18,7 @@ import (
 //
 //	a diagonal matrix                      jacobi, exact
 //	a ridge, more unknowns than examples   ridge
-//	a ridge, at most 256 unknowns          nystrom, all of the spectrum
+//	a model of at most 256 unknowns        cholesky
 //	semidefinite, Jacobi expected to be    jacobi
 //	  cheap enough
 //	  in single precision                  chebyshev or, where the spectrum is
@@ -254,7 +254,7 @@ func jacobiAtLeast(ctx context.Context, a hvp.Operator) (float64, error) {
 	return iterationsFor(diag / ones), nil
 }
 
-// fewUnknowns is up to which order [Nystrom] takes all of the spectrum.
+// fewUnknowns is up to which order the full matrix of a model costs little.
 const fewUnknowns = 256
 
 // byRidge returns what suits a model with a known ridge whose examples are counted;
@@ -269,7 +269,7 @@ func byRidge(a hvp.Operator) []candidate {
 	case n > g.Examples():
 		return []candidate{{"ridge", "a known ridge, and more unknowns than examples", nil}}
 	case n <= fewUnknowns:
-		return []candidate{{"nystrom", "a known ridge, and few unknowns", nil}}
+		return []candidate{{"cholesky", "few unknowns", nil}, {"nystrom", "a known ridge, and few unknowns", nil}}
 	}
 	return nil
 }
