@@ -267,8 +267,8 @@ func (e *Estimator) sharing(a hvp.Operator, s *krylov.Settings) sharing {
 	return byPseudoBlock
 }
 
-// farFromCache is from which order on panels of several vectors leave the caches;
-// smaller systems are quick either way.
+// farFromCache is from which order on panels of several vectors are taken to leave
+// the caches, an estimate from their size; smaller systems are quick either way.
 const farFromCache = 100_000
 
 // thin reports whether a product of order n is known to read less than the

@@ -120,8 +120,8 @@ type candidate struct {
 }
 
 // worth is how many iterations Jacobi–CG must be expected to need for 1e-8 before
-// the set-up and the applications of another kind are likely to pay. Measured by
-// hgbench precond.
+// the set-up and the applications of another kind are likely to pay. They are rough:
+// set from single comparisons by hgbench precond, not from a study.
 var worth = map[string]float64{"multigrid": 70, "nystrom": 40, "amg": 60, "ic": 60}
 
 // shortlist returns the kinds to try, the best first.

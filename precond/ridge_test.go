@@ -1,6 +1,7 @@
 package precond_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -50,7 +51,7 @@ func fewExamples(t *testing.T, n int, seed uint64) *hvp.GLM {
 func TestRidge(t *testing.T) {
 	const n, rank = 600, 12
 	a, other := fewExamples(t, n, 1), fewExamples(t, n, 2)
-	build := precondtest.Build(precond.Kinds()[1].Make)
+	build := func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) { return precond.New(ctx, "ridge", a) }
 	precondtest.Test(t, a, other, build, &hvptest.Options{})
 	m, err := precond.NewAuto(t.Context(), a)
 	if err != nil || m.Kind() != "ridge" {
