@@ -51,7 +51,9 @@ func fewExamples(t *testing.T, n int, seed uint64) *hvp.GLM {
 func TestRidge(t *testing.T) {
 	const n, rank = 600, 12
 	a, other := fewExamples(t, n, 1), fewExamples(t, n, 2)
-	build := func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) { return precond.New(ctx, "ridge", a) }
+	build := func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+		return precond.New(ctx, "ridge", a)
+	}
 	precondtest.Test(t, a, other, build, &hvptest.Options{})
 	m, err := precond.NewAuto(t.Context(), a)
 	if err != nil || m.Kind() != "ridge" {
