@@ -318,7 +318,7 @@ func (c *BlockCG) fail(f failure) {
 // close returns the results, all of them the failure f if there is one.
 func (c *BlockCG) close(f failure) ([]Result, error) {
 	if f.failed() && f.status != InvalidInput && c.set != nil && !c.set.Guess {
-		clear(c.xs)
+		parallel.Clear(c.team, c.xs)
 	}
 	var e *BlockError
 	for l := range c.k {

@@ -128,7 +128,7 @@ func (c *BlockCG) applyPanel(a hvp.Operator, block hvp.Blocker, s Status, spent 
 func (c *BlockCG) firstDirections() failure {
 	switch {
 	case c.m == nil:
-		copy(c.p[:c.n*c.w], c.r)
+		parallel.Copy(c.team, c.p[:c.n*c.w], c.r[:c.n*c.w])
 		for l := range c.w {
 			c.at(l).rz = c.at(l).norm * c.at(l).norm
 		}
@@ -141,7 +141,7 @@ func (c *BlockCG) firstDirections() failure {
 		if f := c.precondition(); f.failed() {
 			return f
 		}
-		copy(c.p[:c.n*c.w], c.z)
+		parallel.Copy(c.team, c.p[:c.n*c.w], c.z[:c.n*c.w])
 	}
 	c.out, c.in = c.p, c.r
 	c.runBlocks((*blockDot)(c))

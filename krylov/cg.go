@@ -243,7 +243,7 @@ func (c *CG) iterations(norm float64) failure {
 func (c *CG) firstDirection(norm float64) (rz float64, f failure) {
 	switch {
 	case c.m == nil:
-		copy(c.p, c.r)
+		parallel.Copy(c.team, c.p, c.r)
 		return norm * norm, ok
 	case c.d != nil:
 		parallel.MulTo(c.team, c.p, c.d, c.r)
@@ -251,7 +251,7 @@ func (c *CG) firstDirection(norm float64) (rz float64, f failure) {
 		if f := c.precondition(c.z, c.r); f.failed() {
 			return 0, f
 		}
-		copy(c.p, c.z)
+		parallel.Copy(c.team, c.p, c.z)
 	}
 	rz = parallel.Dot(c.team, c.r, c.p)
 	return rz, c.definitePrecond(rz, norm)
@@ -324,7 +324,7 @@ var (
 func (c *CG) updateResidual() (rr, rz, betaTop float64, f failure) {
 	flexible := c.m != nil && c.Flexible
 	if flexible {
-		copy(c.old, c.r)
+		parallel.Copy(c.team, c.old, c.r)
 	}
 	c.team.Run(c.chunks, (*cgResidual)(c))
 	rr = parallel.Combine(c.part0)

@@ -348,9 +348,9 @@ func (mr *MINRES) begin(norm float64) failure {
 	if mr.scaleV == 0 {
 		return failure{Breakdown, fmt.Errorf("rᵀMr underflows")}
 	}
-	clear(mr.old)
-	clear(mr.w1)
-	clear(mr.w2)
+	parallel.Clear(mr.team, mr.old)
+	parallel.Clear(mr.team, mr.w1)
+	parallel.Clear(mr.team, mr.w2)
 	if mr.general {
 		clear(mr.zOld)
 	}

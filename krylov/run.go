@@ -73,7 +73,7 @@ func (r *run) start(ctx context.Context, method string, a hvp.Operator, x, b []f
 		return f
 	}
 	if !s.Guess {
-		clear(x)
+		parallel.Clear(r.team, x)
 	}
 	if err := ctx.Err(); err != nil {
 		return failure{Canceled, err}

@@ -12,6 +12,9 @@ import "golang.org/x/sys/cpu"
 var useAVX2 = cpu.X86.HasAVX2
 
 //go:noescape
+func dotAVX2(x, y []float64) (xy float64)
+
+//go:noescape
 func dots2AVX2(x, y []float64) (xy, yy float64)
 
 //go:noescape
@@ -25,6 +28,15 @@ func minresStepAVX2(x, w2, w1, v []float64, a, b, c, t float64)
 
 //go:noescape
 func qlpStepAVX2(x, w2, w1, v []float64, a, c2, s2, c1, s1, u float64)
+
+// Dot returns xᵀy.
+func Dot(x, y []float64) float64 {
+	y = y[:len(x)]
+	if useAVX2 {
+		return dotAVX2(x, y)
+	}
+	return dotPlain(x, y)
+}
 
 // Dots2 returns xᵀy and yᵀy in one pass.
 func Dots2(x, y []float64) (xy, yy float64) {

@@ -70,6 +70,9 @@ func TestAssembly(t *testing.T) {
 					}
 				}
 				var got, want [3]float64
+				got[0], got[1] = Dot(in[1], in[2]), 0
+				want[0] = dotPlain(out[1], out[2])
+				check("Dot", got, want)
 				got[0], got[1] = Dots2(in[0], in[1])
 				want[0], want[1] = dots2Plain(out[0], out[1])
 				check("Dots2", got, want)

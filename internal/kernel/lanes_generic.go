@@ -2,6 +2,9 @@
 
 package kernel
 
+// Dot returns xᵀy.
+func Dot(x, y []float64) float64 { return dotPlain(x, y) }
+
 // Dots2 returns xᵀy and yᵀy in one pass.
 func Dots2(x, y []float64) (xy, yy float64) { return dots2Plain(x, y) }
 

@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "prefetch_amd64.h"
 
 // See vector_amd64.s for the order of the operations.
 
@@ -19,6 +20,9 @@ TEXT ·lanczosStepAVX2(SB), NOSPLIT, $0-112
 	JLT          four
 
 eight:
+	PREFETCHT0 AHEAD(DX)
+	PREFETCHT0 AHEAD(DI)
+	PREFETCHT0 AHEAD(SI)
 	VMOVUPD (DX), Y4
 	VMOVUPD 32(DX), Y8
 	VMOVUPD (DI), Y5
@@ -119,6 +123,10 @@ TEXT ·minresStepAVX2(SB), NOSPLIT, $0-128
 	JLT          four
 
 eight:
+	PREFETCHT0 AHEAD(BX)
+	PREFETCHT0 AHEAD(DX)
+	PREFETCHT0 AHEAD(SI)
+	PREFETCHT0 AHEAD(DI)
 	VMULPD  (BX), Y12, Y0
 	VMULPD  32(BX), Y12, Y4
 	VMULPD  (DX), Y13, Y1
@@ -204,6 +212,10 @@ TEXT ·lanczosStepDiagAVX2(SB), NOSPLIT, $0-144
 	JLT          rest
 
 four:
+	PREFETCHT0 AHEAD(DX)
+	PREFETCHT0 AHEAD(DI)
+	PREFETCHT0 AHEAD(BX)
+	PREFETCHT0 AHEAD(SI)
 	VMOVUPD (DX), Y4
 	VMOVUPD (DI), Y5
 	VMOVUPD (BX), Y8
@@ -290,6 +302,10 @@ TEXT ·qlpStepAVX2(SB), NOSPLIT, $0-144
 	JLT          rest
 
 four:
+	PREFETCHT0 AHEAD(BX)
+	PREFETCHT0 AHEAD(SI)
+	PREFETCHT0 AHEAD(DX)
+	PREFETCHT0 AHEAD(DI)
 	VMULPD  (BX), Y10, Y0
 	VMOVUPD (SI), Y1
 	VMOVUPD (DX), Y2

@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "prefetch_amd64.h"
 
 // The loops of potential_amd64.go, four values at a time, with every operation
 // rounded as in the plain twins.
@@ -258,6 +259,8 @@ TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), CX
 
 loop:
+	PREFETCHT0 AHEAD(DX)
+	PREFETCHT0 AHEAD(DI)
 	VMULPD (DX), Y15, Y1
 	VADDPD (DI), Y1, Y1
 	VMOVUPD Y1, (DI)

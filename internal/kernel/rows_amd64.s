@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "prefetch_amd64.h"
 
 // The loops of rows_amd64.go: rows of a sparse matrix or of a stencil, four to a
 // register. Products and sums are rounded one by one in the order of the plain
@@ -17,10 +18,15 @@ TEXT ·csrRowsConstantAVX2(SB), NOSPLIT, $0-96
 	MOVQ col_base+48(FP), R8
 	MOVQ col_len+56(FP), R9
 	MOVQ val_base+72(FP), R10
+	MOVLQSX -4(R8)(R9*4), R13 // the last column is the first to meet new elements
 	SUBQ $16, CX
 	JLT  four
 
 sixteen:
+	PREFETCHT0 AHEAD(SI)(R13*8)
+	PREFETCHT0 AHEAD+64(SI)(R13*8)
+	PREFETCHT0 AHEAD(DI)
+	PREFETCHT0 AHEAD+64(DI)
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -149,6 +155,8 @@ TEXT ·stencil3AVX2(SB), NOSPLIT, $0-112
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(SI)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
 	VMOVUPD (R8)(AX*8), Y0
 	VADDPD (R9)(AX*8), Y0, Y0
 	VMULPD Y0, Y15, Y0
@@ -212,6 +220,8 @@ TEXT ·stencil5AVX2(SB), NOSPLIT, $0-160
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(R11)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
 	VMOVUPD (R8)(AX*8), Y0
 	VMOVUPD (R10)(AX*8), Y1
 	VADDPD (R9)(AX*8), Y0, Y0
@@ -289,6 +299,8 @@ TEXT ·stencil7AVX2(SB), NOSPLIT, $0-208
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(R13)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
 	VMOVUPD (R8)(AX*8), Y0
 	VMOVUPD (R10)(AX*8), Y1
 	VMOVUPD (R12)(AX*8), Y2

@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "prefetch_amd64.h"
 
 // The updates of conjugate gradients, see step_amd64.go. As in minres_amd64.s,
 // products and sums are rounded one by one in the order of the plain twins.
@@ -17,6 +18,8 @@ TEXT ·subAxpyNormAVX2(SB), NOSPLIT, $0-64
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(SI)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
 	VMOVUPD (SI)(AX*8), Y4
 	VMULPD Y4, Y15, Y4
 	VMOVUPD (DI)(AX*8), Y5
@@ -86,6 +89,9 @@ TEXT ·subAxpyNormDiagAVX2(SB), NOSPLIT, $0-96
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(SI)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
+	PREFETCHT0 AHEAD(R9)(AX*8)
 	VMOVUPD (SI)(AX*8), Y4
 	VMULPD Y4, Y15, Y4
 	VMOVUPD (DI)(AX*8), Y5
@@ -170,6 +176,9 @@ TEXT ·stepDirectionAVX2(SB), NOSPLIT, $0-88
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(SI)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
+	PREFETCHT0 AHEAD(R8)(AX*8)
 	VMOVUPD (SI)(AX*8), Y0
 	VMULPD Y0, Y14, Y1
 	VADDPD (DI)(AX*8), Y1, Y1
@@ -235,6 +244,10 @@ TEXT ·stepDirectionDiagAVX2(SB), NOSPLIT, $0-112
 	JLT  four
 
 eight:
+	PREFETCHT0 AHEAD(SI)(AX*8)
+	PREFETCHT0 AHEAD(DI)(AX*8)
+	PREFETCHT0 AHEAD(R8)(AX*8)
+	PREFETCHT0 AHEAD(R9)(AX*8)
 	VMOVUPD (SI)(AX*8), Y0
 	VMULPD Y0, Y14, Y1
 	VADDPD (DI)(AX*8), Y1, Y1

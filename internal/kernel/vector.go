@@ -2,25 +2,25 @@ package kernel
 
 import "math"
 
-// Dot returns xᵀy.
-func Dot(x, y []float64) float64 {
+// dotPlain is the plain twin of [Dot]. The conversions keep the compiler from
+// fusing a product with a sum, which would give other bits.
+func dotPlain(x, y []float64) float64 {
 	y = y[:len(x)]
 	var s0, s1, s2, s3 float64
 	for len(x) >= 4 && len(y) >= 4 {
-		s0 += x[0] * y[0]
-		s1 += x[1] * y[1]
-		s2 += x[2] * y[2]
-		s3 += x[3] * y[3]
+		s0 += float64(x[0] * y[0])
+		s1 += float64(x[1] * y[1])
+		s2 += float64(x[2] * y[2])
+		s3 += float64(x[3] * y[3])
 		x, y = x[4:], y[4:]
 	}
 	for i, v := range x {
-		s0 += v * y[i]
+		s0 += float64(v * y[i])
 	}
 	return (s0 + s1) + (s2 + s3)
 }
 
-// dots2Plain is the plain twin of [Dots2]. The conversions keep the compiler from
-// fusing a product with a sum, which would give other bits.
+// dots2Plain is the plain twin of [Dots2].
 func dots2Plain(x, y []float64) (xy, yy float64) {
 	y = y[:len(x)]
 	var a0, a1, a2, a3, c0, c1, c2, c3 float64

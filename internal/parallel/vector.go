@@ -28,6 +28,8 @@ const (
 	opScaleTo
 	opMulTo
 	opSubScaled
+	opCopy
+	opClear
 )
 
 var vectorOps = sync.Pool{New: func() any { return new(vectorOp) }}
@@ -52,6 +54,10 @@ func (v *vectorOp) Chunk(c int) {
 		kernel.MulTo(v.z[lo:hi], v.x[lo:hi], v.y[lo:hi])
 	case opSubScaled:
 		v.part[c] = kernel.SubScaled(v.z[lo:hi], v.a, v.x[lo:hi], v.y[lo:hi])
+	case opCopy:
+		copy(v.y[lo:hi], v.x[lo:hi])
+	case opClear:
+		clear(v.y[lo:hi])
 	}
 }
 
@@ -107,6 +113,17 @@ func Norm(t Team, x []float64) float64 {
 	e = max(e, -1000)
 	up, down := math.Ldexp(1, -e), math.Ldexp(1, e)
 	return math.Sqrt(newOp(opSumSquares, up, 0, x, nil, nil).run(t, len(x), Combine)) * down
+}
+
+// Copy sets y = x. What memory is new to the process is then mapped by all
+// workers, which takes longer than writing it.
+func Copy(t Team, y, x []float64) {
+	newOp(opCopy, 0, 0, x, y, nil).run(t, len(y), nil)
+}
+
+// Clear sets y = 0, for the same reason.
+func Clear(t Team, y []float64) {
+	newOp(opClear, 0, 0, nil, y, nil).run(t, len(y), nil)
 }
 
 // Axpy adds a·x to y.
