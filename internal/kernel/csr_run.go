@@ -24,7 +24,7 @@ const (
 
 // runRows is the shortest run that is worth a kernel of its own: on shorter ones
 // the call costs more than the columns that it saves (BenchmarkRunLength).
-const runRows = 8
+const runRows = 4
 
 // FindRuns appends to runs those of rows lo … hi-1. Rows in between two runs that
 // are long enough become plain ones.
@@ -104,6 +104,13 @@ func equal[V Value](a, b []V) bool {
 // lo … hi-1. The bits are those of CSRRows.
 func CSRRowsShifted[V Value](dst, x []float64, col []int32, val []V, lo, hi int) {
 	dst, val = dst[lo:hi], val[:len(col)*(hi-lo)]
+	if done := csrRowsShifted(dst, x, col, val); done < len(dst) {
+		csrRowsShiftedPlain(dst[done:], x[done:], col, val[done*len(col):])
+	}
+}
+
+// csrRowsShiftedPlain is the plain twin of [CSRRowsShifted].
+func csrRowsShiftedPlain[V Value](dst, x []float64, col []int32, val []V) {
 	switch len(col) {
 	case 3:
 		shifted3(dst, x, col, val)

@@ -103,6 +103,9 @@ func TestRuns(t *testing.T) {
 			before := slices.Clone(got)
 			switch r.Kind {
 			case RunShifted:
+				csrRowsShiftedPlain(got[lo:end], x, col[p:q], val[p:ptr[end]])
+				checkBits(t, what, got[lo:end], want[lo:end])
+				copy(got[lo:end], before[lo:end])
 				CSRRowsShifted(got, x, col[p:q], val[p:], lo, end)
 			case RunConstant:
 				CSRRowsShifted(got, x, col[p:q], val[p:], lo, end)

@@ -21,6 +21,23 @@ func CSRRowsConstant(dst, x []float64, col []int32, val []float64, lo, hi int) {
 }
 
 //go:noescape
+func csrRowsShiftedAVX2(dst, x []float64, col []int32, val []float64)
+
+// csrRowsShifted returns how many of the first rows it has done.
+func csrRowsShifted[V Value](dst, x []float64, col []int32, val []V) (done int) {
+	if !useAVX2 || len(dst) < 4 || len(col) == 0 {
+		return 0
+	}
+	_, _ = x[col[0]], x[int(col[len(col)-1])+len(dst)-1] // all that is read is inside
+	switch v := any(val).(type) {
+	case []float64:
+		csrRowsShiftedAVX2(dst, x, col, v)
+		return len(dst) &^ 3
+	}
+	return 0
+}
+
+//go:noescape
 func stencil3AVX2(dst, x, left, right []float64, diag, off float64)
 
 func stencil3(dst, x, left, right []float64, diag, off float64) {

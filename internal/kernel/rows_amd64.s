@@ -371,3 +371,75 @@ one:
 done:
 	VZEROUPPER
 	RET
+
+// func csrRowsShiftedAVX2(dst, x []float64, col []int32, val []float64)
+//
+// Four rows at a time, R10 … R13 pointing to their values: two entries of each are
+// loaded and turned into two registers of one entry each. Y0 is the sum of the even
+// entries, Y1 that of the odd ones. Rows beyond a multiple of four are left to the
+// caller.
+TEXT ·csrRowsShiftedAVX2(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	MOVQ col_base+48(FP), R8
+	MOVQ col_len+56(FP), R9
+	MOVQ val_base+72(FP), R10
+	SUBQ $4, CX
+	JLT  done
+
+rows4:
+	LEAQ   (R10)(R9*8), R11
+	LEAQ   (R11)(R9*8), R12
+	LEAQ   (R12)(R9*8), R13
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	MOVQ   R10, R15
+	XORQ   AX, AX
+	MOVQ   R9, DX
+	SUBQ   $2, DX
+	JLT    last
+
+pair:
+	PREFETCHT0  AHEAD(R15)
+	MOVLQSX     (R8)(AX*4), BX
+	VMOVUPD     (R10)(AX*8), X2
+	VMOVUPD     (R11)(AX*8), X3
+	VINSERTF128 $1, (R12)(AX*8), Y2, Y2
+	VINSERTF128 $1, (R13)(AX*8), Y3, Y3
+	VUNPCKLPD   Y3, Y2, Y4
+	VUNPCKHPD   Y3, Y2, Y5
+	VMULPD      (SI)(BX*8), Y4, Y4
+	MOVLQSX     4(R8)(AX*4), BX
+	VADDPD      Y4, Y0, Y0
+	VMULPD      (SI)(BX*8), Y5, Y5
+	VADDPD      Y5, Y1, Y1
+	ADDQ        $64, R15
+	ADDQ        $2, AX
+	SUBQ        $2, DX
+	JGE         pair
+
+last:
+	ADDQ        $2, DX
+	JEQ         store
+	MOVLQSX     (R8)(AX*4), BX
+	VMOVSD      (R10)(AX*8), X2
+	VMOVSD      (R12)(AX*8), X3
+	VMOVHPD     (R11)(AX*8), X2, X2
+	VMOVHPD     (R13)(AX*8), X3, X3
+	VINSERTF128 $1, X3, Y2, Y2
+	VMULPD      (SI)(BX*8), Y2, Y2
+	VADDPD      Y2, Y0, Y0
+
+store:
+	VADDPD  Y1, Y0, Y0
+	VMOVUPD Y0, (DI)
+	ADDQ    $32, DI
+	ADDQ    $32, SI
+	LEAQ    (R13)(R9*8), R10
+	SUBQ    $4, CX
+	JGE     rows4
+
+done:
+	VZEROUPPER
+	RET

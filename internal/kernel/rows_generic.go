@@ -8,6 +8,9 @@ func CSRRowsConstant(dst, x []float64, col []int32, val []float64, lo, hi int) {
 	csrRowsConstantPlain(dst[lo:hi], x, col, val[:len(col)])
 }
 
+// csrRowsShifted returns how many of the first rows it has done.
+func csrRowsShifted[V Value](dst, x []float64, col []int32, val []V) (done int) { return 0 }
+
 func stencil3(dst, x, left, right []float64, diag, off float64) {
 	stencil3Plain(dst, x, left, right, diag, off)
 }
