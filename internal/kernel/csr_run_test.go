@@ -106,6 +106,16 @@ func TestRuns(t *testing.T) {
 				csrRowsShiftedPlain(got[lo:end], x, col[p:q], val[p:ptr[end]])
 				checkBits(t, what, got[lo:end], want[lo:end])
 				copy(got[lo:end], before[lo:end])
+				single := make([]float32, ptr[end]-p)
+				for k, v := range val[p:ptr[end]] {
+					single[k] = float32(v)
+				}
+				CSRRowsShifted(got, x, col[p:q], single, lo, end)
+				rounded := make([]float64, end-lo)
+				csrRowsShiftedPlain(rounded, x, col[p:q], single)
+				checkBits(t, what+", single precision", got[lo:end], rounded)
+				checkBits(t, what+", single precision, behind", got[end:], before[end:])
+				copy(got[lo:end], before[lo:end])
 				CSRRowsShifted(got, x, col[p:q], val[p:], lo, end)
 			case RunConstant:
 				CSRRowsShifted(got, x, col[p:q], val[p:], lo, end)

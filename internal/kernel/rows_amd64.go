@@ -23,6 +23,9 @@ func CSRRowsConstant(dst, x []float64, col []int32, val []float64, lo, hi int) {
 //go:noescape
 func csrRowsShiftedAVX2(dst, x []float64, col []int32, val []float64)
 
+//go:noescape
+func csrRowsShiftedSingleAVX2(dst, x []float64, col []int32, val []float32)
+
 // csrRowsShifted returns how many of the first rows it has done.
 func csrRowsShifted[V Value](dst, x []float64, col []int32, val []V) (done int) {
 	if !useAVX2 || len(dst) < 4 || len(col) == 0 {
@@ -32,9 +35,10 @@ func csrRowsShifted[V Value](dst, x []float64, col []int32, val []V) (done int) 
 	switch v := any(val).(type) {
 	case []float64:
 		csrRowsShiftedAVX2(dst, x, col, v)
-		return len(dst) &^ 3
+	case []float32:
+		csrRowsShiftedSingleAVX2(dst, x, col, v)
 	}
-	return 0
+	return len(dst) &^ 3
 }
 
 //go:noescape

@@ -443,3 +443,74 @@ store:
 done:
 	VZEROUPPER
 	RET
+
+// func csrRowsShiftedSingleAVX2(dst, x []float64, col []int32, val []float32)
+//
+// As csrRowsShiftedAVX2, for values of single precision.
+TEXT ·csrRowsShiftedSingleAVX2(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	MOVQ col_base+48(FP), R8
+	MOVQ col_len+56(FP), R9
+	MOVQ val_base+72(FP), R10
+	SUBQ $4, CX
+	JLT  done
+
+rows4:
+	LEAQ   (R10)(R9*4), R11
+	LEAQ   (R11)(R9*4), R12
+	LEAQ   (R12)(R9*4), R13
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	MOVQ   R10, R15
+	XORQ   AX, AX
+	MOVQ   R9, DX
+	SUBQ   $2, DX
+	JLT    last
+
+pair:
+	PREFETCHT0 AHEAD(R15)
+	MOVLQSX    (R8)(AX*4), BX
+	VMOVSD     (R10)(AX*4), X2
+	VMOVSD     (R12)(AX*4), X3
+	VMOVHPD    (R11)(AX*4), X2, X2
+	VMOVHPD    (R13)(AX*4), X3, X3
+	VSHUFPS    $0x88, X3, X2, X4
+	VSHUFPS    $0xDD, X3, X2, X5
+	VCVTPS2PD  X4, Y4
+	VCVTPS2PD  X5, Y5
+	VMULPD     (SI)(BX*8), Y4, Y4
+	MOVLQSX    4(R8)(AX*4), BX
+	VADDPD     Y4, Y0, Y0
+	VMULPD     (SI)(BX*8), Y5, Y5
+	VADDPD     Y5, Y1, Y1
+	ADDQ       $32, R15
+	ADDQ       $2, AX
+	SUBQ       $2, DX
+	JGE        pair
+
+last:
+	ADDQ      $2, DX
+	JEQ       store
+	MOVLQSX   (R8)(AX*4), BX
+	VMOVSS    (R10)(AX*4), X2
+	VINSERTPS $0x10, (R11)(AX*4), X2, X2
+	VINSERTPS $0x20, (R12)(AX*4), X2, X2
+	VINSERTPS $0x30, (R13)(AX*4), X2, X2
+	VCVTPS2PD X2, Y2
+	VMULPD    (SI)(BX*8), Y2, Y2
+	VADDPD    Y2, Y0, Y0
+
+store:
+	VADDPD  Y1, Y0, Y0
+	VMOVUPD Y0, (DI)
+	ADDQ    $32, DI
+	ADDQ    $32, SI
+	LEAQ    (R13)(R9*4), R10
+	SUBQ    $4, CX
+	JGE     rows4
+
+done:
+	VZEROUPPER
+	RET
