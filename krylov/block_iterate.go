@@ -134,9 +134,7 @@ func (c *BlockCG) firstDirections() failure {
 		}
 		return ok
 	case c.d != nil:
-		for i, v := range c.d {
-			kernel.ScaleTo(c.p[i*c.w:(i+1)*c.w], v, c.r[i*c.w:(i+1)*c.w])
-		}
+		c.runBlocks((*blockScale)(c))
 	default:
 		if f := c.precondition(); f.failed() {
 			return f
@@ -403,6 +401,17 @@ func (c *blockProduct) Chunk(b int) {
 		}
 	}
 	kernel.PanelDots3(c.p[from:to], c.q[from:to], c.w, c.part0[b:], c.part1[b:], c.part2[b:], c.blocks)
+}
+
+// blockScale: p = D·r with a diagonal preconditioner.
+type blockScale BlockCG
+
+func (c *blockScale) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).bounds(b)
+	p, r := c.p[from:to], c.r[from:to]
+	for i, v := range c.d[lo:hi] {
+		kernel.ScaleTo(p[i*c.w:(i+1)*c.w], v, r[i*c.w:(i+1)*c.w])
+	}
 }
 
 // blockDot: inᵀout of each column.
