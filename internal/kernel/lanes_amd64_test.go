@@ -73,6 +73,17 @@ func TestAssembly(t *testing.T) {
 				got[0], got[1] = Dot(in[1], in[2]), 0
 				want[0] = dotPlain(out[1], out[2])
 				check("Dot", got, want)
+				var lanes, plain [4][4]float64
+				done := dots4Lanes(&lanes, in[0], in[1], in[2], in[3], in[0])
+				dots4Plain(&plain, out[0][:done], out[1], out[2], out[3], out[0])
+				for j := range lanes {
+					for l := range lanes[j] {
+						check("dots4", [3]float64{lanes[j][l], got[1], got[2]}, [3]float64{plain[j][l], want[1], want[2]})
+					}
+				}
+				add4(in[1], (*[4]float64)(s), in[0], in[2], in[3], in[0])
+				add4Plain(out[1], (*[4]float64)(s), out[0], out[2], out[3], out[0])
+				check("add4", got, want)
 				got[0], got[1] = Dots2(in[0], in[1])
 				want[0], want[1] = dots2Plain(out[0], out[1])
 				check("Dots2", got, want)

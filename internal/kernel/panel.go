@@ -5,7 +5,7 @@ package kernel
 // rows lo … hi-1 of it, which the caller chooses short enough that a block of w
 // stays in the first-level cache while the vectors stream by, four at a time:
 // four columns make w cost a quarter of a load each and give the processor
-// eight independent sums.
+// sixteen independent sums.
 
 // panelRows is how many rows PanelSubDots works on at a time: its second pass over
 // a 1 KiB piece of each vector then finds it in the first-level cache, for panels
@@ -51,7 +51,7 @@ func panelUpdate(w []float64, v [][]float64, h []float64, s float64, lo, hi int)
 	h = h[:len(v)]
 	j := 0
 	for ; j+4 <= len(v); j += 4 {
-		add4(w, s*h[j], s*h[j+1], s*h[j+2], s*h[j+3], v[j][lo:hi], v[j+1][lo:hi], v[j+2][lo:hi], v[j+3][lo:hi])
+		add4(w, &[4]float64{s * h[j], s * h[j+1], s * h[j+2], s * h[j+3]}, v[j][lo:hi], v[j+1][lo:hi], v[j+2][lo:hi], v[j+3][lo:hi])
 	}
 	if j+2 <= len(v) {
 		add2(w, s*h[j], s*h[j+1], v[j][lo:hi], v[j+1][lo:hi])
@@ -74,28 +74,35 @@ func PanelSubDots(sums []float64, stride int, w []float64, v [][]float64, h []fl
 
 // dots4 returns the products of w with four vectors.
 func dots4(w, a, b, c, d []float64) (sa, sb, sc, sd float64) {
+	var sums [4][4]float64
+	done := dots4Lanes(&sums, w, a, b, c, d)
+	dots4Plain(&sums, w[done:], a[done:], b[done:], c[done:], d[done:])
+	total := func(s *[4]float64) float64 { return (s[0] + s[1]) + (s[2] + s[3]) }
+	return total(&sums[0]), total(&sums[1]), total(&sums[2]), total(&sums[3])
+}
+
+// dots4Plain goes on with the running sums of the products of w with four vectors:
+// element i belongs to sum i mod 4, and what remains beyond a multiple of four to
+// the first. The conversions keep the compiler from fusing, here and below.
+func dots4Plain(sums *[4][4]float64, w, a, b, c, d []float64) {
 	n := len(w)
 	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
-	var a0, a1, b0, b1, c0, c1, d0, d1 float64
-	for i := 1; i < n; i += 2 {
-		u, v := w[i-1], w[i]
-		a0 += u * a[i-1]
-		b0 += u * b[i-1]
-		c0 += u * c[i-1]
-		d0 += u * d[i-1]
-		a1 += v * a[i]
-		b1 += v * b[i]
-		c1 += v * c[i]
-		d1 += v * d[i]
+	i := 0
+	for ; i+4 <= n; i += 4 {
+		for l, u := range w[i : i+4] {
+			sums[0][l] += float64(u * a[i+l])
+			sums[1][l] += float64(u * b[i+l])
+			sums[2][l] += float64(u * c[i+l])
+			sums[3][l] += float64(u * d[i+l])
+		}
 	}
-	if n%2 == 1 {
-		u := w[n-1]
-		a0 += u * a[n-1]
-		b0 += u * b[n-1]
-		c0 += u * c[n-1]
-		d0 += u * d[n-1]
+	for ; i < n; i++ {
+		u := w[i]
+		sums[0][0] += float64(u * a[i])
+		sums[1][0] += float64(u * b[i])
+		sums[2][0] += float64(u * c[i])
+		sums[3][0] += float64(u * d[i])
 	}
-	return a0 + a1, b0 + b1, c0 + c1, d0 + d1
 }
 
 // dots2 returns the products of w with two vectors.
@@ -117,12 +124,18 @@ func dots2(w, a, b []float64) (sa, sb float64) {
 	return a0 + a1, b0 + b1
 }
 
-// add4 adds ha·a + hb·b + hc·c + hd·d to w.
-func add4(w []float64, ha, hb, hc, hd float64, a, b, c, d []float64) {
+// add4 adds h[0]·a + h[1]·b + h[2]·c + h[3]·d to w.
+func add4(w []float64, h *[4]float64, a, b, c, d []float64) {
+	done := add4Lanes(w, h, a, b, c, d)
+	add4Plain(w[done:], h, a[done:], b[done:], c[done:], d[done:])
+}
+
+func add4Plain(w []float64, h *[4]float64, a, b, c, d []float64) {
 	n := len(w)
 	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
+	ha, hb, hc, hd := h[0], h[1], h[2], h[3]
 	for i := range w {
-		w[i] += (ha*a[i] + hb*b[i]) + (hc*c[i] + hd*d[i])
+		w[i] += (float64(ha*a[i]) + float64(hb*b[i])) + (float64(hc*c[i]) + float64(hd*d[i]))
 	}
 }
 
