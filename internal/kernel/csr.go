@@ -7,7 +7,7 @@ type Value interface{ float32 | float64 }
 // lo ≤ i < hi. Columns must be valid for x: they are checked where the matrix
 // is built, and once more by the compiler's bounds check. The conversions keep the compiler
 // from fusing: the kernels of [Run] give the same bits.
-func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
+func csrRowsPlain[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
 	p := rowPtr[lo]
 	ends := rowPtr[lo+1 : hi+1]
 	out := dst[lo:hi]

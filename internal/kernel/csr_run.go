@@ -20,14 +20,20 @@ const (
 	// RunConstant rows are shifted ones with the values of the row before, too:
 	// nothing but the first row need be read.
 	RunConstant
+	// RunUneven rows are plain ones whose lengths change so often that they are
+	// better taken in the order of their lengths ([Slices]). Such a run begins at
+	// a multiple of SliceWindow, and ends at one, or at most three rows before the last
+	// row of the matrix.
+	RunUneven
 )
 
 // runRows is the shortest run that is worth a kernel of its own: on shorter ones
 // the call costs more than the columns that it saves (BenchmarkRunLength).
 const runRows = 8
 
-// FindRuns appends to runs those of rows lo … hi-1. Rows in between two runs that
-// are long enough become plain ones.
+// FindRuns appends to runs those of rows lo … hi-1; lo, and hi unless it is the last
+// row, are multiples of [SliceWindow]. Rows in between two runs that are long enough
+// become plain or uneven ones.
 func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi int) []Run {
 	first := len(runs)
 	for i := lo; i < hi; {
@@ -47,7 +53,7 @@ func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi in
 		}
 		i = end
 	}
-	return runs
+	return splitUneven(runs, first, rowPtr, lo, hi)
 }
 
 // findConstant splits the shifted rows lo … hi-1 of m entries each into those
@@ -97,6 +103,65 @@ func equal[V Value](a, b []V) bool {
 		}
 	}
 	return true
+}
+
+// splitUneven splits the plain runs from runs[first] on, which are those of rows lo …
+// hi-1, into plain and uneven ones.
+func splitUneven(runs []Run, first int, rowPtr []int, lo, hi int) []Run {
+	var split []Run // stays nil where no window is uneven
+	begin := lo
+	add := func(end int, kind RunKind) {
+		if end == begin {
+			return
+		}
+		if n := len(split); n > 0 && split[n-1].Kind == kind && kind == RunUneven {
+			split[n-1].End = int32(end)
+		} else {
+			split = append(split, Run{int32(end), kind})
+		}
+		begin = end
+	}
+	for r, run := range runs[first:] {
+		end := int(run.End)
+		for w := (begin + SliceWindow - 1) &^ (SliceWindow - 1); run.Kind == RunPlain && w < end; w += SliceWindow {
+			e := w + SliceWindow
+			if e > end {
+				e = end &^ 3 // whole slices
+			}
+			if e%SliceWindow != 0 && end < hi || !uneven(rowPtr[w:e+1]) {
+				continue
+			}
+			if split == nil {
+				split = append(make([]Run, 0, len(runs)-first+2), runs[first:first+r]...)
+			}
+			add(w, RunPlain)
+			add(e, RunUneven)
+		}
+		if split != nil {
+			add(end, run.Kind)
+		}
+		begin = end
+	}
+	if split == nil {
+		return runs
+	}
+	return append(runs[:first], split...)
+}
+
+// uneven reports whether the rows with the given bounds are worth slices: whether
+// their lengths change so often, and they are so short, that the
+// processor, which guesses from the rows before where a row ends, would spend
+// a good part of its time on wrong guesses (BenchmarkCSRLayouts).
+func uneven(rowPtr []int) bool {
+	rows, changes, last := len(rowPtr)-1, 0, -1
+	for i := range rows {
+		n := rowPtr[i+1] - rowPtr[i]
+		if n != last {
+			changes++
+		}
+		last = n
+	}
+	return 4*changes > rows && rowPtr[rows]-rowPtr[0] <= 64*rows
 }
 
 // CSRRowsShifted is [CSRRows] for rows of which each has the columns of the one

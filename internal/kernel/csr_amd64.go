@@ -1,0 +1,32 @@
+//go:build !purego
+
+package kernel
+
+import "unsafe"
+
+//go:noescape
+func csrRows64(dst, x *float64, n int, rowPtr *int, rows int, col []int32, val *float64) (valid bool)
+
+//go:noescape
+func csrRows32(dst, x *float64, n int, rowPtr *int, rows int, col []int32, val *float32) (valid bool)
+
+// CSRRows sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
+// lo ≤ i < hi. A column or a row pointer out of range is a panic.
+func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
+	if !useAVX2 || lo >= hi {
+		csrRowsPlain(dst, x, rowPtr, col, val, lo, hi)
+		return
+	}
+	dst, rowPtr, val = dst[lo:hi], rowPtr[lo:hi+1], val[:len(col)]
+	xp, n := unsafe.SliceData(x), len(x)
+	valid := true
+	switch v := any(val).(type) {
+	case []float64:
+		valid = csrRows64(&dst[0], xp, n, &rowPtr[0], hi-lo, col, unsafe.SliceData(v))
+	case []float32:
+		valid = csrRows32(&dst[0], xp, n, &rowPtr[0], hi-lo, col, unsafe.SliceData(v))
+	}
+	if !valid {
+		panic("kernel: a column or row pointer of a sparse matrix is out of range")
+	}
+}

@@ -1,0 +1,210 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// randomRows is a matrix of rows whose lengths come from length, with columns below
+// cols, not sorted.
+func randomRows(rng *rand.Rand, rows, cols int, length func() int) (ptr []int, col []int32, val []float64) {
+	ptr = []int{0}
+	for range rows {
+		for n := min(length(), cols); n > 0; n-- {
+			col = append(col, int32(rng.IntN(cols)))
+		}
+		ptr = append(ptr, len(col))
+	}
+	return ptr, col, random(rng, len(col))
+}
+
+// single rounds to float32.
+func single(v []float64) []float32 {
+	s := make([]float32, len(v))
+	for k, u := range v {
+		s[k] = float32(u)
+	}
+	return s
+}
+
+// TestCSRRowsBits compares the products of rows, row by row and in slices, with the
+// plain twin, bit for bit, also with Inf and NaN in x, in
+// columns of some rows only.
+func TestCSRRowsBits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 2))
+		rows, cols := rapid.IntRange(0, 900).Draw(t, "rows"), rapid.IntRange(1, 500).Draw(t, "cols")
+		longest := rapid.SampledFrom([]int{0, 1, 3, 9, 30, 300}).Draw(t, "longest row")
+		ptr, col, val := randomRows(rng, rows, cols, func() int {
+			if rng.IntN(8) == 0 {
+				return 0
+			}
+			return rng.IntN(longest + 1)
+		})
+		x := random(rng, cols)
+		if rapid.Bool().Draw(t, "special") {
+			for i := range x {
+				if rng.IntN(10) == 0 {
+					x[i] = []float64{0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(), 0x1p-1074, math.MaxFloat64}[rng.IntN(7)]
+				}
+			}
+		}
+		lo := rng.IntN(rows + 1)
+		hi := lo + rng.IntN(rows+1-lo)
+		checkRows(t, x, ptr, col, val, lo, hi)
+		checkRows(t, x, ptr, col, single(val), lo, hi)
+	})
+}
+
+func checkRows[V Value](t *rapid.T, x []float64, ptr []int, col []int32, val []V, lo, hi int) {
+	rows := len(ptr) - 1
+	want := make([]float64, rows)
+	for i := range want {
+		want[i] = float64(i)
+	}
+	got, sliced, twin := clone(want), clone(want), clone(want)
+	csrRowsPlain(want, x, ptr, col, val, lo, hi)
+	CSRRows(got, x, ptr, col, val, lo, hi)
+	whole := rows &^ 3
+	s := NewSlices[V]([]Run{{int32(whole), RunUneven}, {int32(rows), RunPlain}}, ptr, col)
+	s.Fill(ptr, col, val, 0, whole)
+	s.Rows(sliced, x, ptr, col, val, lo, min(hi, whole), whole)
+	CSRRows(sliced, x, ptr, col, val, max(lo, whole), max(hi, whole))
+	csrRowsPlain(twin, x, ptr, col, val, lo, hi)
+	for w := 0; w < whole; w += SliceWindow {
+		if e := min(w+SliceWindow, whole); lo <= w && e <= hi {
+			at, n := s.start[w/SliceWindow], ptr[e]-ptr[w]
+			s.windowPlain(twin[w:e], x, ptr[w:e+1], s.order[w:e], s.length[w/4:e/4], s.col[at:at+n], s.val[at:at+n])
+		}
+	}
+	for i := range want {
+		for _, g := range []float64{got[i], sliced[i], twin[i]} {
+			if math.Float64bits(g) != math.Float64bits(want[i]) && !(math.IsNaN(g) && math.IsNaN(want[i])) {
+				t.Fatalf("%T, rows %d … %d: row %d of %d entries is %x, want %x", val, lo, hi-1, i, ptr[i+1]-ptr[i], g, want[i])
+			}
+		}
+	}
+}
+
+// TestCSRRowsRange: indices out of range are a panic, never a read.
+func TestCSRRowsRange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 1))
+	for m := 1; m < 10; m++ {
+		for k := range m {
+			for _, bad := range []int32{-1, math.MinInt32, 20, math.MaxInt32} {
+				ptr, col, val := randomRows(rng, 30, 20, func() int { return m })
+				col[17*m+k] = bad
+				checkPanics(t, fmt.Sprintf("column %d", bad), ptr, col, val, 20)
+			}
+		}
+		for _, bad := range []int{-1, math.MinInt, 30*m + 1, math.MaxInt} {
+			ptr, col, val := randomRows(rng, 30, 20, func() int { return m })
+			ptr[1+rng.IntN(30)] = bad
+			checkPanics(t, fmt.Sprintf("row pointer %d", bad), ptr, col, val, 20)
+		}
+	}
+	ptr, col, val := randomRows(rng, 300, 20, func() int { return 3 })
+	checkPanics(t, "empty x", ptr, col, val, 0)
+	checkPanics(t, "no values", ptr, col, nil, 20)
+}
+
+func checkPanics(t *testing.T, what string, ptr []int, col []int32, val []float64, cols int) {
+	t.Helper()
+	rows := len(ptr) - 1
+	for name, product := range map[string]func(dst, x []float64){
+		"CSRRows": func(dst, x []float64) { CSRRows(dst, x, ptr, col, val, 0, rows) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: %s: no panic", name, what)
+				}
+			}()
+			product(make([]float64, rows), make([]float64, cols))
+		}()
+	}
+}
+
+// TestOrderRows: an order has every row once, by length, and rows of one length as
+// they come.
+func TestOrderRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 1))
+	for _, rows := range []int{0, 1, 2, 100, 255, 256} {
+		for _, longest := range []int{1, 5, 126, 127, 128, 300} {
+			ptr, _, _ := randomRows(rng, rows+7, 400, func() int { return rng.IntN(longest + 1) })
+			order := make([]uint8, rows)
+			orderRows(order, ptr)
+			want := make([]uint8, rows)
+			for i := range want {
+				want[i] = uint8(i)
+			}
+			length := func(i uint8) int { return min(ptr[1+int(i)]-ptr[int(i)], 127) }
+			slices.SortStableFunc(want, func(a, b uint8) int { return length(a) - length(b) })
+			if !slices.Equal(order, want) {
+				t.Errorf("%d rows of up to %d entries: order %v, want %v", rows, longest, order, want)
+			}
+		}
+	}
+}
+
+// TestUnevenRuns: uneven runs are found where lengths change, and begin and end
+// at windows.
+func TestUnevenRuns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 1))
+	kinds := map[RunKind]int{}
+	for range 200 {
+		rows := 1 + rng.IntN(2048)
+		left, state := 0, 0
+		ptr, col, val := []int{0}, []int32{}, []float64(nil)
+		for i := range rows { // stretches of shifted, even and uneven rows
+			if left == 0 {
+				left, state = 1+rng.IntN(900), rng.IntN(3)
+			}
+			left--
+			n := 4
+			if state == 2 {
+				n = rng.IntN(9)
+			}
+			for k := range n {
+				c := int32(i + 3*k)
+				if state > 0 {
+					c = int32(rng.IntN(rows))
+				}
+				col = append(col, c)
+			}
+			ptr = append(ptr, len(col))
+		}
+		val = random(rng, len(col))
+		begin := 0
+		var last RunKind
+		for k, r := range FindRuns(nil, ptr, col, val, 0, rows) {
+			end := int(r.End)
+			if end <= begin || k > 0 && last == r.Kind && (r.Kind == RunPlain || r.Kind == RunUneven) {
+				t.Fatalf("run %d of kind %d, rows %d … %d, after kind %d", k, r.Kind, begin, end-1, last)
+			}
+			if r.Kind == RunUneven && (begin%SliceWindow != 0 || end%SliceWindow != 0 && end != rows&^3) {
+				t.Fatalf("an uneven run of rows %d … %d of %d", begin, end-1, rows)
+			}
+			for w := (begin + SliceWindow - 1) &^ (SliceWindow - 1); w < end && r.Kind == RunPlain; w += SliceWindow {
+				if e := min(w+SliceWindow, rows&^3); w < e && e <= end && uneven(ptr[w:e+1]) {
+					t.Fatalf("uneven rows %d … %d in a plain run", w, e-1)
+				}
+			}
+			kinds[r.Kind] += end - begin
+			begin, last = end, r.Kind
+		}
+		if begin != rows {
+			t.Fatalf("the runs end at row %d of %d", begin, rows)
+		}
+	}
+	for _, k := range []RunKind{RunPlain, RunShifted, RunUneven} {
+		if kinds[k] == 0 {
+			t.Errorf("no rows of kind %d: the test shows nothing", k)
+		}
+	}
+}
