@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
+	"sort"
+	"strings"
 	"sync"
 	"testing"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hvp/hvptest"
 	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // unevenCSR is a random matrix of rows of the given lengths.
@@ -209,4 +213,67 @@ func TestUnevenMixed(t *testing.T) {
 			r.Fatalf("rows %d … %d: row %d differs", lo, hi-1, i)
 		}
 	})
+}
+
+// BenchmarkUnevenMatrices times products with the matrices of the data folder against
+// CSRRows on the same entries, in turn; "ratio" is that of the medians, "copied" the share of entries in
+// slices.
+//
+//	go test ./hvp -run '^$' -bench UnevenMatrices
+func BenchmarkUnevenMatrices(b *testing.B) {
+	paths, err := filepath.Glob("../../shared/data/matrices/*.mtx.gz")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, path := range paths {
+		a, err := hvp.ReadMatrixMarket(path)
+		if err != nil {
+			continue // not real, say
+		}
+		if a.NNZ() > 3000 {
+			for _, workers := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/%d workers", strings.TrimSuffix(filepath.Base(path), ".mtx.gz"), workers), func(b *testing.B) { benchmarkUneven(b, a, workers) })
+			}
+		}
+	}
+}
+
+func benchmarkUneven(b *testing.B, a *hvp.CSR, workers int) {
+	ptr, col, val := a.RawCSR()
+	rows, cols := a.Dims()
+	x, dst := normals(6, cols), make([]float64, rows)
+	ctx := hvp.WithWorkers(context.Background(), workers)
+	before := a.Bytes()
+	var times [2][]float64
+	products := []func(){
+		func() {
+			if err := a.Apply(ctx, dst, x); err != nil {
+				b.Fatal(err)
+			}
+		},
+		func() { kernel.CSRRows(dst, x, ptr, col, val, 0, rows) },
+	}
+	if workers > 1 { // the rows have no pool of their own
+		half := sort.SearchInts(ptr, len(val)/2)
+		products[1] = func() {
+			parallel.Team(2).Run(2, parallel.TaskFunc(func(c int) {
+				kernel.CSRRows(dst, x, ptr, col, val, c*half, half+c*(rows-half))
+			}))
+		}
+	}
+	for b.Loop() {
+		for l, product := range products {
+			product() // finds its copy of the matrix in the cache
+			times[l] = append(times[l], seconds(product))
+		}
+	}
+	for _, t := range times {
+		slices.Sort(t)
+	}
+	median := func(l int) float64 { return times[l][len(times[l])/2] }
+	b.ReportMetric(median(0)/median(1), "ratio")
+	b.ReportMetric(median(0)*1e9/float64(len(val)), "ns/entry")
+	b.ReportMetric(median(1)*1e9/float64(len(val)), "rows-ns/entry")
+	b.ReportMetric(float64(a.Bytes()-before)/12/float64(len(val)), "copied")
+	b.ReportMetric(0, "ns/op")
 }

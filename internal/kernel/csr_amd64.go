@@ -10,6 +10,12 @@ func csrRows64(dst, x *float64, n int, rowPtr *int, rows int, col []int32, val *
 //go:noescape
 func csrRows32(dst, x *float64, n int, rowPtr *int, rows int, col []int32, val *float32) (valid bool)
 
+//go:noescape
+func csrShifted64(dst, x *float64, n, rows int, col []int32, val *float64) (valid bool)
+
+//go:noescape
+func csrShifted32(dst, x *float64, n, rows int, col []int32, val *float32) (valid bool)
+
 // CSRRows sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
 // lo ≤ i < hi. A column or a row pointer out of range is a panic.
 func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
@@ -28,5 +34,26 @@ func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, 
 	}
 	if !valid {
 		panic("kernel: a column or row pointer of a sparse matrix is out of range")
+	}
+}
+
+// shiftedAny is [CSRRowsShifted] for any number of entries per row; val has
+// those of len(dst) rows.
+func shiftedAny[V Value](dst, x []float64, col []int32, val []V) {
+	if !useAVX2 || len(dst) == 0 {
+		shiftedPlain(dst, x, col, val)
+		return
+	}
+	xp, n := unsafe.SliceData(x), len(x)
+	val = val[:len(dst)*len(col)]
+	valid := true
+	switch v := any(val).(type) {
+	case []float64:
+		valid = csrShifted64(&dst[0], xp, n, len(dst), col, unsafe.SliceData(v))
+	case []float32:
+		valid = csrShifted32(&dst[0], xp, n, len(dst), col, unsafe.SliceData(v))
+	}
+	if !valid {
+		panic("kernel: a column of a sparse matrix is out of range")
 	}
 }

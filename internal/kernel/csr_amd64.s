@@ -59,10 +59,6 @@
 // ROW leaves the product of the entries BX … DX-1 in the low half of X0. AHEAD
 // fetches what will be needed later, a line of values for eight entries.
 #define ROW(PRODUCT, LAST, AHEAD) \
-	CMPQ   DX, col_len+48(FP); \
-	JHI    bad; \
-	CMPQ   BX, DX; \
-	JHI    bad; \
 	AHEAD; \
 	VXORPD X0, X0, X0; \
 	SUBQ   $8, DX; \
@@ -111,6 +107,10 @@ row: \
 	MOVQ (R8), BX; \
 	MOVQ 8(R8), DX; \
 	ADDQ $8, R8; \
+	CMPQ DX, col_len+48(FP); \
+	JHI  bad; \
+	CMPQ BX, DX; \
+	JHI  bad; \
 	ROW(PRODUCT, LAST, AHEAD); \
 	VMOVSD X0, (DI); \
 	ADDQ $8, DI; \
@@ -122,6 +122,37 @@ bad: \
 	MOVB $0, valid+72(FP); \
 	RET
 
+// SHIFTED takes rows that have R8 entries each, all of them the columns of the first,
+// plus one for each row in between: x moves on below them, and so does its end.
+#define SHIFTED(PRODUCT, LAST, AHEAD, size) \
+	MOVQ dst+0(FP), DI; \
+	MOVQ x+8(FP), SI; \
+	MOVQ n+16(FP), R11; \
+	MOVQ rows+24(FP), CX; \
+	MOVQ col_base+32(FP), R9; \
+	MOVQ col_len+40(FP), R8; \
+	MOVQ val+56(FP), R10; \
+row: \
+	XORQ BX, BX; \
+	MOVQ R8, DX; \
+	ROW(PRODUCT, LAST, AHEAD); \
+	VMOVSD X0, (DI); \
+	LEAQ (R10)(R8*size), R10; \
+	ADDQ $8, DI; \
+	ADDQ $8, SI; \
+	DECQ R11; \
+	DECQ CX; \
+	JNE  row; \
+	MOVB $1, valid+64(FP); \
+	RET; \
+bad: \
+	MOVB $0, valid+64(FP); \
+	RET
+
+#define AHEADVALUES64 PREFETCHT0 2048(R10)(BX*8)
+
+#define AHEADVALUES32 PREFETCHT0 1024(R10)(BX*4)
+
 // func csrRows64(dst, x *float64, n int, rowPtr *int, rows int, col []int32, val *float64) (valid bool)
 TEXT ·csrRows64(SB), NOSPLIT, $0-73
 	ROWS(PRODUCT64, LAST64, AHEAD64)
@@ -129,3 +160,11 @@ TEXT ·csrRows64(SB), NOSPLIT, $0-73
 // func csrRows32(dst, x *float64, n int, rowPtr *int, rows int, col []int32, val *float32) (valid bool)
 TEXT ·csrRows32(SB), NOSPLIT, $0-73
 	ROWS(PRODUCT32, LAST32, AHEAD32)
+
+// func csrShifted64(dst, x *float64, n, rows int, col []int32, val *float64) (valid bool)
+TEXT ·csrShifted64(SB), NOSPLIT, $0-65
+	SHIFTED(PRODUCT64, LAST64, AHEADVALUES64, 8)
+
+// func csrShifted32(dst, x *float64, n, rows int, col []int32, val *float32) (valid bool)
+TEXT ·csrShifted32(SB), NOSPLIT, $0-65
+	SHIFTED(PRODUCT32, LAST32, AHEADVALUES32, 4)

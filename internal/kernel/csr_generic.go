@@ -8,6 +8,8 @@ func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, 
 	csrRowsPlain(dst, x, rowPtr, col, val, lo, hi)
 }
 
+func shiftedAny[V Value](dst, x []float64, col []int32, val []V) { shiftedPlain(dst, x, col, val) }
+
 func (s *Slices[V]) window(dst, x []float64, rowPtr []int, order []uint8, length []uint32, col []int32, val []V) {
 	s.windowPlain(dst, x, rowPtr, order, length, col, val)
 }

@@ -20,22 +20,33 @@ const (
 	// RunConstant rows are shifted ones with the values of the row before, too:
 	// nothing but the first row need be read.
 	RunConstant
-	// RunUneven rows are plain ones whose lengths change so often that they are
+	// RunUneven rows are plain ones whose lengths are so hard to foretell that they are
 	// better taken in the order of their lengths ([Slices]). Such a run begins at
 	// a multiple of SliceWindow, and ends at one, or at most three rows before the last
 	// row of the matrix.
 	RunUneven
 )
 
-// runRows is the shortest run that is worth a kernel of its own: on shorter ones
-// the call costs more than the columns that it saves (BenchmarkRunLength).
-const runRows = 8
+// The shortest runs of constant and of shifted rows that are worth a kernel of their
+// own: on shorter ones the calls cost more than is saved by reading less, as long as the
+// matrix is in a cache (BenchmarkRunLength).
+const (
+	constantRows = 12
+	shiftedRows  = 32
+)
 
 // FindRuns appends to runs those of rows lo … hi-1; lo, and hi unless it is the last
 // row, are multiples of [SliceWindow]. Rows in between two runs that are long enough
 // become plain or uneven ones.
 func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi int) []Run {
 	first := len(runs)
+	add := func(end int, kind RunKind) {
+		if n := len(runs); n > first && kind == RunPlain && runs[n-1].Kind == RunPlain {
+			runs[n-1].End = int32(end)
+			return
+		}
+		runs = append(runs, Run{int32(end), kind})
+	}
 	for i := lo; i < hi; {
 		p, m := rowPtr[i], rowPtr[i+1]-rowPtr[i]
 		end := i + 1
@@ -43,13 +54,10 @@ func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi in
 			p += m
 			end++
 		}
-		switch n := len(runs); {
-		case end-i >= runRows:
-			runs = findConstant(runs, val[rowPtr[i]:rowPtr[end]], m, i, end)
-		case n > first && runs[n-1].Kind == RunPlain:
-			runs[n-1].End = int32(end)
-		default:
-			runs = append(runs, Run{int32(end), RunPlain})
+		if end-i >= constantRows {
+			findConstant(add, val[rowPtr[i]:rowPtr[end]], m, i, end)
+		} else {
+			add(end, RunPlain)
 		}
 		i = end
 	}
@@ -58,8 +66,16 @@ func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi in
 
 // findConstant splits the shifted rows lo … hi-1 of m entries each into those
 // with constant values and others.
-func findConstant[V Value](runs []Run, val []V, m, lo, hi int) []Run {
+func findConstant[V Value](add func(end int, kind RunKind), val []V, m, lo, hi int) {
 	begin := lo
+	rest := func(end int) {
+		switch {
+		case end-begin >= shiftedRows:
+			add(end, RunShifted)
+		case end > begin:
+			add(end, RunPlain)
+		}
+	}
 	for i := lo; i < hi; {
 		end := i + 1
 		for len(val) >= 2*m && equal(val[m:2*m], val[:m]) {
@@ -67,19 +83,14 @@ func findConstant[V Value](runs []Run, val []V, m, lo, hi int) []Run {
 			end++
 		}
 		val = val[m:]
-		if end-i >= runRows {
-			if begin < i {
-				runs = append(runs, Run{int32(i), RunShifted})
-			}
-			runs = append(runs, Run{int32(end), RunConstant})
+		if end-i >= constantRows {
+			rest(i)
+			add(end, RunConstant)
 			begin = end
 		}
 		i = end
 	}
-	if begin < hi {
-		runs = append(runs, Run{int32(hi), RunShifted})
-	}
-	return runs
+	rest(hi)
 }
 
 // shifted reports whether the columns b are those of a, each plus one.
@@ -103,65 +114,6 @@ func equal[V Value](a, b []V) bool {
 		}
 	}
 	return true
-}
-
-// splitUneven splits the plain runs from runs[first] on, which are those of rows lo …
-// hi-1, into plain and uneven ones.
-func splitUneven(runs []Run, first int, rowPtr []int, lo, hi int) []Run {
-	var split []Run // stays nil where no window is uneven
-	begin := lo
-	add := func(end int, kind RunKind) {
-		if end == begin {
-			return
-		}
-		if n := len(split); n > 0 && split[n-1].Kind == kind && kind == RunUneven {
-			split[n-1].End = int32(end)
-		} else {
-			split = append(split, Run{int32(end), kind})
-		}
-		begin = end
-	}
-	for r, run := range runs[first:] {
-		end := int(run.End)
-		for w := (begin + SliceWindow - 1) &^ (SliceWindow - 1); run.Kind == RunPlain && w < end; w += SliceWindow {
-			e := w + SliceWindow
-			if e > end {
-				e = end &^ 3 // whole slices
-			}
-			if e%SliceWindow != 0 && end < hi || !uneven(rowPtr[w:e+1]) {
-				continue
-			}
-			if split == nil {
-				split = append(make([]Run, 0, len(runs)-first+2), runs[first:first+r]...)
-			}
-			add(w, RunPlain)
-			add(e, RunUneven)
-		}
-		if split != nil {
-			add(end, run.Kind)
-		}
-		begin = end
-	}
-	if split == nil {
-		return runs
-	}
-	return append(runs[:first], split...)
-}
-
-// uneven reports whether the rows with the given bounds are worth slices: whether
-// their lengths change so often, and they are so short, that the
-// processor, which guesses from the rows before where a row ends, would spend
-// a good part of its time on wrong guesses (BenchmarkCSRLayouts).
-func uneven(rowPtr []int) bool {
-	rows, changes, last := len(rowPtr)-1, 0, -1
-	for i := range rows {
-		n := rowPtr[i+1] - rowPtr[i]
-		if n != last {
-			changes++
-		}
-		last = n
-	}
-	return 4*changes > rows && rowPtr[rows]-rowPtr[0] <= 64*rows
 }
 
 // CSRRowsShifted is [CSRRows] for rows of which each has the columns of the one
@@ -229,9 +181,9 @@ func shifted7[V Value](dst, x []float64, col []int32, val []V) {
 	}
 }
 
-// shiftedAny takes four rows at a time: eight sums that do not wait for each
+// shiftedPlain is for any number of entries. It takes four rows at a time: eight sums that do not wait for each
 // other, and one look at a column for four entries.
-func shiftedAny[V Value](dst, x []float64, col []int32, val []V) {
+func shiftedPlain[V Value](dst, x []float64, col []int32, val []V) {
 	m := len(col)
 	i := 0
 	for ; i+4 <= len(dst); i += 4 {

@@ -89,7 +89,7 @@ func TestRuns(t *testing.T) {
 			}
 			kinds[r.Kind] += end - begin
 			m := ptr[begin+1] - ptr[begin]
-			for i := begin + 1; i < end && r.Kind != RunPlain; i++ {
+			for i := begin + 1; i < end && (r.Kind == RunShifted || r.Kind == RunConstant); i++ {
 				if ptr[i+1]-ptr[i] != m || !shifted(col[ptr[i]:ptr[i+1]], col[ptr[i-1]:ptr[i]]) {
 					t.Fatalf("row %d is not that before it, shifted", i)
 				}

@@ -9,7 +9,7 @@ const SliceWindow = 256
 
 // Slices are stretches of rows of a sparse matrix as SELL-4-256: the rows of a
 // window of [SliceWindow] in the order of their lengths, four of them a slice, whose
-// entries are interleaved, the first ones of the four rows, then the second ones, and so on
+// entries are interleaved: the first ones of the four rows, the second ones, and so on
 // (SELL-C-σ: Kreutzer, Hager, Wellein, Fehske & Bishop, SIAM J. Sci. Comput. 36,
 // 2014, doi:10.1137/130930352). Other than there nothing is padded, for 0·Inf would be
 // a NaN that the product does not have: what some rows of a slice have more than
@@ -83,18 +83,28 @@ func (s *Slices[V]) Fill(rowPtr []int, col []int32, val []V, lo, hi int) {
 				length = 2*uint32(common) + 1
 			}
 			s.length[(lo+i)/4] = length
-			for range common {
-				for j := range at {
-					s.col[to], s.val[to] = col[at[j]], val[at[j]]
-					at[j]++
-					to++
-				}
-			}
+			interleave(s.col[to:], col, at, common)
+			interleave(s.val[to:], val, at, common)
+			to += 4 * common
 			for j := range at {
+				at[j] += common
 				copy(s.col[to:], col[at[j]:end[j]])
 				to += copy(s.val[to:], val[at[j]:end[j]])
 			}
 		}
+	}
+}
+
+// interleave sets dst[4k+j] = src[at[j]+k] for j < 4 and k < n.
+func interleave[T int32 | float32 | float64](dst, src []T, at [4]int, n int) {
+	a, b, c, d := src[at[0]:][:n], src[at[1]:][:n], src[at[2]:][:n], src[at[3]:][:n]
+	dst = dst[:4*n]
+	for k := range a {
+		if len(dst) < 4 {
+			return // never: this is for the compiler
+		}
+		*(*[4]T)(dst) = [4]T{a[k], b[k], c[k], d[k]}
+		dst = dst[4:]
 	}
 }
 
