@@ -19,7 +19,11 @@ import (
 //
 // Where many rows in turn have the columns of the row before plus one, as in the
 // matrix of a grid, a product does not read the columns, nor the values if those
-// repeat too; see [CSR.ProductTraffic].
+// repeat too; see [CSR.ProductTraffic]. Where rows are short and their lengths hard to
+// foretell, as in the matrix of an unstructured mesh or of a graph, the first product
+// copies those rows once more, 12 bytes per entry, to a layout in which later
+// products take 0.3 to 0.8 of the time; it costs as much as some ten of them. The bits
+// are always those of the plain rows.
 type CSR struct {
 	rows, cols int
 	rowPtr     []int

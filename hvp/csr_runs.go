@@ -14,19 +14,18 @@ import (
 // values repeat as well, the values. The sums are those of the plain product,
 // entry by entry, so the bits are the same. Nothing is copied: a run is 8 bytes.
 //
-// Rows without a pattern whose lengths change all the time, as in the matrix of an
-// unstructured mesh or of a graph, are the exception: the processor guesses where a
-// row ends, and what it does after a wrong guess is lost, for short rows most of the time.
-// The first product copies them to slices of four rows of like length
-// (kernel.Slices), which need no guesses. Rows of equal length gain nothing from
-// that outside of the caches, since slices are as many bytes.
+// Rows without a pattern whose lengths are hard to foretell, as in the matrix of an
+// unstructured mesh or of a graph, are the exception: the processor guesses where a row
+// ends, and what it does after a wrong guess is lost, for short rows most of the
+// time. The first product copies them to slices of four rows of like length
+// (kernel.Slices), which need few guesses. Rows of equal length gain nothing from that
+// outside of the second cache, since slices are as many bytes.
 //
 // Compression of repeated column differences and values is an old idea for
 // matrices that exceed the caches (CSX: Kourtis, Karakasis, Goumas & Koziris,
-// PPoPP 2011, doi:10.1145/1941553.1941587). One
-// triangle of a symmetric matrix would save values, but a product with it adds to
-// rows all over dst, so that there are no row ranges to fuse with, and each worker
-// needs a vector of its own.
+// PPoPP 2011, doi:10.1145/1941553.1941587). One triangle of a symmetric matrix would
+// save values, but a product with it adds to rows all over dst, so that there are no
+// row ranges to fuse with, and each worker needs a vector of its own.
 type csrRuns[V kernel.Value] struct {
 	runs   []kernel.Run  // cut at the ends of blocks
 	first  []int32       // of each block of parallel.BlockSize rows
@@ -179,6 +178,7 @@ func (r *csrRuns[V]) productTraffic(rowPtr []int, size int64) int64 {
 
 // ProductTraffic returns how many bytes of the matrix one product reads: 12 per
 // entry (a value and a column) and 8 per row, less what repeats from one row to
-// the next in a pattern that the matrix was found to have. With the vectors, 8
+// the next in a pattern that the matrix was found to have. Of rows that were copied
+// (see [CSR]) only the copy is read. With the vectors, 8
 // bytes per column and 8 per row, that is the memory traffic of a product.
 func (a *CSR) ProductTraffic() int64 { return a.runs.productTraffic(a.rowPtr, 8) }

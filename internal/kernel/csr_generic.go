@@ -3,7 +3,8 @@
 package kernel
 
 // CSRRows sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
-// lo ≤ i < hi. A column or a row pointer out of range is a panic.
+// lo ≤ i < hi, the even and the odd entries of a row summed apart. A column or a row
+// pointer out of range is a panic.
 func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
 	csrRowsPlain(dst, x, rowPtr, col, val, lo, hi)
 }

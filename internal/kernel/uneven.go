@@ -67,7 +67,8 @@ func (g *guesser) misses(rowPtr []int) (n int) {
 
 // uneven reports whether the rows with the given bounds are worth slices: whether a
 // wrong guess of a row's length comes so often that they take 0.7 of the time
-// or less (BenchmarkCSRLayouts).
+// or less (BenchmarkCSRLayouts), and there are enough of them.
 func (g *guesser) uneven(rowPtr []int) bool {
-	return rowPtr[len(rowPtr)-1]-rowPtr[0] < 24*g.misses(rowPtr)
+	rows, misses := len(rowPtr)-1, g.misses(rowPtr)
+	return rows >= 64 && 8*misses >= rows && rowPtr[rows]-rowPtr[0] < 24*misses
 }
