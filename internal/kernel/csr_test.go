@@ -288,3 +288,31 @@ func benchmarkLayouts(b *testing.B, ptr []int, col []int32, val []float64, cols 
 	b.ReportMetric(build/median(2), "build/product")
 	b.ReportMetric(0, "ns/op")
 }
+
+// TestUneven: slices are for lengths that do not repeat in a pattern, of short rows,
+// and many of them.
+func TestUneven(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 1))
+	for _, c := range []struct {
+		name   string
+		rows   int
+		length func(i int) int
+		want   bool
+	}{
+		{"of one length", 256, func(int) int { return 5 }, false},
+		{"empty", 256, func(int) int { return 0 }, false},
+		{"random", 256, func(int) int { return rng.IntN(10) }, true},
+		{"few", 60, func(int) int { return rng.IntN(10) }, false},
+		{"long", 256, func(int) int { return 40 + rng.IntN(40) }, false},
+		{"lines of a mesh", 256, func(i int) int { return []int{4, 6, 6, 8, 6, 9, 6, 6, 5}[i%9] }, false},
+		{"sorted", 256, func(i int) int { return i / 16 }, false},
+	} {
+		ptr := []int{0}
+		for i := range c.rows {
+			ptr = append(ptr, ptr[i]+c.length(i))
+		}
+		if got := new(guesser).uneven(ptr); got != c.want {
+			t.Errorf("rows %s: uneven = %v", c.name, got)
+		}
+	}
+}
