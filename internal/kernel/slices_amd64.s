@@ -5,8 +5,8 @@
 // The loops of slices_amd64.go: four rows of a sparse matrix to a register, Y0 the
 // sums of their even entries and Y1 those of the odd ones. Products and sums are
 // rounded one by one in the order of the plain twin. Elements of x are loaded one by
-// one: in a cache the gather instruction took 0.9 of the time here, but it is slow on
-// other processors.
+// one: the gather instruction took 0.9 of the time in the second cache and as long outside of
+// it, and is said to be slow on processors whose microcode guards it.
 //
 // DI dst, SI x, R8 lengths, R9 columns, R10 values, R14 order, CX slices left; from
 // the entry BX to DX, the end of a slice or row.
