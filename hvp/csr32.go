@@ -23,7 +23,7 @@ type CSR32 struct {
 	col        []int32
 	val        []float32
 	parts      []int
-	runs       csrRuns
+	runs       csrRuns[float32]
 	structure  Structure
 	accuracy   float64
 
@@ -65,8 +65,9 @@ func (a *CSR32) transpose() *CSR32 {
 	}
 	a.transOnce.Do(func() {
 		ptr, col, val := transposeCSR(a.cols, a.rowPtr, a.col, a.val)
-		t := &CSR32{rows: a.cols, cols: a.rows, rowPtr: ptr, col: col, val: val, parts: chunksOf(ptr), accuracy: a.accuracy, structure: a.structure}
+		t := &CSR32{rows: a.cols, cols: a.rows, rowPtr: ptr, col: col, val: val, accuracy: a.accuracy, structure: a.structure}
 		t.runs = findRuns(ptr, col, val)
+		t.parts = chunksOf(ptr, t.runs.grain())
 		t.transOnce.Do(func() { t.trans.Store(a) })
 		a.trans.Store(t)
 	})
@@ -80,7 +81,8 @@ func (a *CSR32) Dims() (rows, cols int) { return a.rows, a.cols }
 func (a *CSR32) NNZ() int { return len(a.val) }
 
 // Bytes returns the memory that the matrix holds now, with what it shares with
-// the CSR that it came from, and with its transpose once that has been built.
+// the CSR that it came from, and with its transpose and the copy of rows of changing
+// length once they have been built.
 func (a *CSR32) Bytes() int64 {
 	own := func(m *CSR32) int64 {
 		return int64(len(m.val))*8 + int64(len(m.rowPtr)+len(m.parts))*8 + m.runs.bytes()
@@ -120,6 +122,7 @@ func (a *CSR32) Apply(ctx context.Context, dst, x []float64) error {
 	if a.rows == 0 {
 		return nil
 	}
+	a.runs.sliced(a.rowPtr, a.col, a.val) // here, where all workers can share the work
 	p := csr32Products.Get().(*csr32Product)
 	*p = csr32Product{a, dst, x}
 	parallel.FromContext(ctx).Run(len(a.parts)-1, p)

@@ -33,6 +33,9 @@ func TestFloat32(t *testing.T) {
 	for name, a := range matrices {
 		b := must[*hvp.CSR32](t)(a.Float32())
 		rows, cols := a.Dims()
+		if b.NNZ() != a.NNZ() || b.Bytes() != a.Bytes()-4*int64(a.NNZ()) || b.ProductTraffic() > a.ProductTraffic() {
+			t.Errorf("%s: %d entries, %d bytes, %d per product; the CSR has %d, %d, %d", name, b.NNZ(), b.Bytes(), b.ProductTraffic(), a.NNZ(), a.Bytes(), a.ProductTraffic())
+		}
 		ptr, col, val := a.RawCSR()
 		rounded := make([]float64, len(val))
 		for k, v := range val {
@@ -47,9 +50,6 @@ func TestFloat32(t *testing.T) {
 			if err := b.Apply(hvp.WithWorkers(ctx, workers), got, x); err != nil || !slices.Equal(got, want) {
 				t.Errorf("%s, %d workers: not the product of the rounded values (%v)", name, workers, err)
 			}
-		}
-		if b.NNZ() != a.NNZ() || b.Bytes() != a.Bytes()-4*int64(a.NNZ()) || b.ProductTraffic() > a.ProductTraffic() {
-			t.Errorf("%s: %d entries, %d bytes, %d per product; the CSR has %d, %d, %d", name, b.NNZ(), b.Bytes(), b.ProductTraffic(), a.NNZ(), a.Bytes(), a.ProductTraffic())
 		}
 		if e := b.Accuracy(); e > 0x1p-24 || e == 0 && !slices.Equal(val, rounded) {
 			t.Errorf("%s: accuracy %v", name, e)

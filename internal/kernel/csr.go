@@ -3,11 +3,9 @@ package kernel
 // A Value is a stored entry of a sparse matrix; sums are in float64.
 type Value interface{ float32 | float64 }
 
-// CSRRows sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
-// lo ≤ i < hi. Columns must be valid for x: they are checked where the matrix
-// is built, and once more by the compiler's bounds check. The conversions keep the compiler
-// from fusing: the kernels of [Run] give the same bits.
-func CSRRows[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
+// csrRowsPlain is the plain twin of [CSRRows]. The conversions keep the compiler from
+// fusing: all kernels for rows give the same bits.
+func csrRowsPlain[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
 	p := rowPtr[lo]
 	ends := rowPtr[lo+1 : hi+1]
 	out := dst[lo:hi]

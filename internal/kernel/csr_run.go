@@ -20,16 +20,30 @@ const (
 	// RunConstant rows are shifted ones with the values of the row before, too:
 	// nothing but the first row need be read.
 	RunConstant
+	// RunUneven rows are plain ones whose lengths are so hard to foretell that they are
+	// better taken in the order of their lengths ([Slices]). Such a run begins at
+	// a multiple of SliceWindow, and ends at one, or at most three rows before the last
+	// row of the matrix.
+	RunUneven
 )
 
-// runRows is the shortest run that is worth a kernel of its own: on shorter ones
-// the call costs more than the columns that it saves (BenchmarkRunLength).
-const runRows = 4
+// runRows is the shortest run that is worth a kernel of its own: on shorter ones the
+// calls cost more than is saved by reading less, as long as the matrix is in a cache
+// and its rows are short (BenchmarkRunLength).
+const runRows = 12
 
-// FindRuns appends to runs those of rows lo … hi-1. Rows in between two runs that
-// are long enough become plain ones.
+// FindRuns appends to runs those of rows lo … hi-1; lo, and hi unless it is the last
+// row, are multiples of [SliceWindow]. Rows in between two runs that are long enough
+// become plain or uneven ones.
 func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi int) []Run {
 	first := len(runs)
+	add := func(end int, kind RunKind) {
+		if n := len(runs); n > first && kind == RunPlain && runs[n-1].Kind == RunPlain {
+			runs[n-1].End = int32(end)
+			return
+		}
+		runs = append(runs, Run{int32(end), kind})
+	}
 	for i := lo; i < hi; {
 		p, m := rowPtr[i], rowPtr[i+1]-rowPtr[i]
 		end := i + 1
@@ -37,23 +51,28 @@ func FindRuns[V Value](runs []Run, rowPtr []int, col []int32, val []V, lo, hi in
 			p += m
 			end++
 		}
-		switch n := len(runs); {
-		case end-i >= runRows:
-			runs = findConstant(runs, val[rowPtr[i]:rowPtr[end]], m, i, end)
-		case n > first && runs[n-1].Kind == RunPlain:
-			runs[n-1].End = int32(end)
-		default:
-			runs = append(runs, Run{int32(end), RunPlain})
+		if end-i >= runRows {
+			findConstant(add, val[rowPtr[i]:rowPtr[end]], m, i, end)
+		} else {
+			add(end, RunPlain)
 		}
 		i = end
 	}
-	return runs
+	return splitUneven(runs, first, rowPtr, lo, hi)
 }
 
 // findConstant splits the shifted rows lo … hi-1 of m entries each into those
 // with constant values and others.
-func findConstant[V Value](runs []Run, val []V, m, lo, hi int) []Run {
+func findConstant[V Value](add func(end int, kind RunKind), val []V, m, lo, hi int) {
 	begin := lo
+	rest := func(end int) {
+		switch {
+		case end-begin >= runRows:
+			add(end, RunShifted)
+		case end > begin:
+			add(end, RunPlain)
+		}
+	}
 	for i := lo; i < hi; {
 		end := i + 1
 		for len(val) >= 2*m && equal(val[m:2*m], val[:m]) {
@@ -62,18 +81,13 @@ func findConstant[V Value](runs []Run, val []V, m, lo, hi int) []Run {
 		}
 		val = val[m:]
 		if end-i >= runRows {
-			if begin < i {
-				runs = append(runs, Run{int32(i), RunShifted})
-			}
-			runs = append(runs, Run{int32(end), RunConstant})
+			rest(i)
+			add(end, RunConstant)
 			begin = end
 		}
 		i = end
 	}
-	if begin < hi {
-		runs = append(runs, Run{int32(hi), RunShifted})
-	}
-	return runs
+	rest(hi)
 }
 
 // shifted reports whether the columns b are those of a, each plus one.
@@ -171,7 +185,7 @@ func shifted7[V Value](dst, x []float64, col []int32, val []V) {
 	}
 }
 
-// shiftedAny takes four rows at a time: eight sums that do not wait for each
+// shiftedAny is for any number of entries. It takes four rows at a time: eight sums that do not wait for each
 // other, and one look at a column for four entries.
 func shiftedAny[V Value](dst, x []float64, col []int32, val []V) {
 	m := len(col)

@@ -89,7 +89,7 @@ func TestRuns(t *testing.T) {
 			}
 			kinds[r.Kind] += end - begin
 			m := ptr[begin+1] - ptr[begin]
-			for i := begin + 1; i < end && r.Kind != RunPlain; i++ {
+			for i := begin + 1; i < end && (r.Kind == RunShifted || r.Kind == RunConstant); i++ {
 				if ptr[i+1]-ptr[i] != m || !shifted(col[ptr[i]:ptr[i+1]], col[ptr[i-1]:ptr[i]]) {
 					t.Fatalf("row %d is not that before it, shifted", i)
 				}
@@ -173,7 +173,7 @@ func TestStencilAssembly(t *testing.T) {
 //	go test ./internal/kernel -run '^$' -bench RunLength
 func BenchmarkRunLength(b *testing.B) {
 	for _, m := range []int{3, 5, 7, 9, 27} {
-		for _, length := range []int{4, 8, 12, 16, 32, 126, 2046} {
+		for _, length := range []int{4, 8, 12, 16, 24, 32, 48, 126, 2046} {
 			for _, kind := range []RunKind{RunShifted, RunConstant} {
 				b.Run(fmt.Sprintf("%d entries/runs of %d/kind %d", m, length, kind), func(b *testing.B) {
 					rng := rand.New(rand.NewPCG(12, 1))
