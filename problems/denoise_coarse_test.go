@@ -26,8 +26,8 @@ func denoiseSystem(t testing.TB, rows, cols int, s *DenoiseSettings, logWeight f
 	}
 	w := d.Default(logWeight)
 	if s != nil && s.LearnFilters {
-		for i := range w[nf:] {
-			w[nf+i] += 0.05 * math.Sin(float64(i))
+		for i := range w[8:] {
+			w[8+i] += 0.05 * math.Sin(float64(i))
 		}
 	}
 	y := append([]float64(nil), d.Noisy()...)

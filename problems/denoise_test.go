@@ -48,19 +48,20 @@ func plainEnergy(d *problems.Denoise, s problems.DenoiseSettings, y, w []float64
 	for i, z := range d.Noisy() {
 		e += 0.5 * (y[i] - z) * (y[i] - z)
 	}
-	bank := kernel.DCT3()
+	n := max(s.FilterSize, 3)
+	filters := n*n - 1
+	bank := kernel.DCT(n)
 	if s.LearnFilters {
-		for k := range bank {
-			bank[k] = [9]float64(w[8+9*k:])
-		}
+		bank = w[filters:]
 	}
-	for k, f := range bank {
-		for i := range rows - 2 {
-			for j := range cols - 2 {
+	for k := range filters {
+		f := bank[k*n*n:]
+		for i := range rows - n + 1 {
+			for j := range cols - n + 1 {
 				t := 0.0
-				for a := range 3 {
-					for b := range 3 {
-						t += f[3*a+b] * y[(i+2-a)*cols+j+2-b]
+				for a := range n {
+					for b := range n {
+						t += f[n*a+b] * y[(i+n-1-a)*cols+j+n-1-b]
 					}
 				}
 				if s.Potential == problems.Charbonnier {
@@ -82,6 +83,11 @@ func variants() map[string]problems.DenoiseSettings {
 		"charbonnier filters": {Epsilon: 2.5, LearnFilters: true},
 		"lorentzian":          {Epsilon: 1, Potential: problems.Lorentzian},
 		"lorentzian filters":  {Epsilon: 1, Potential: problems.Lorentzian, LearnFilters: true},
+		"5×5":                 {Epsilon: 1, FilterSize: 5},
+		"5×5 filters":         {Epsilon: 2.5, FilterSize: 5, LearnFilters: true},
+		"5×5 lorentzian":      {Epsilon: 1, FilterSize: 5, StoreWeights: true, Potential: problems.Lorentzian},
+		"7×7":                 {Epsilon: 1, FilterSize: 7},
+		"7×7 filters":         {Epsilon: 2.5, FilterSize: 7, LearnFilters: true},
 	}
 }
 
@@ -100,6 +106,9 @@ func TestDenoiseDerivatives(t *testing.T) {
 		// Sizes with one position, less and more than a tile or a band.
 		for _, size := range [][2]int{{3, 3}, {3, 9}, {11, 4}, {40, 35}, {35, 300}} {
 			rng := rand.New(rand.NewPCG(3, 3))
+			if more := s.FilterSize - 3; more > 0 { // as many positions
+				size[0], size[1] = size[0]+more, size[1]+more
+			}
 			d := newDenoise(t, size[0], size[1], &s)
 			ny, nw := d.Dims()
 			w := testW(d, s, rng)
@@ -249,16 +258,16 @@ func TestDenoiseGradient(t *testing.T) {
 		if _, err := est.Gradient(ctx, d, y, w, grad); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		h := 0.0
-		if s.LearnFilters {
-			h = 2e-5 // a filter meets grey levels of some 200
-		}
 		for k := range 4 {
 			u := make([]float64, nw)
 			u[k] = 1
+			h := 0.0
 			if k == 3 {
 				for i := range u {
 					u[i] = rng.NormFloat64()
+				}
+				if s.LearnFilters {
+					h = 2e-5 // a filter meets grey levels of some 200
 				}
 			}
 			diff, err := hypergrad.CheckGradient(ctx, d, inner, y, w, grad, u, h)
