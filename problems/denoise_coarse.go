@@ -58,8 +58,8 @@ func (h *denoiseHessian) Coarsen(ctx context.Context) (hvp.Operator, *hvp.Interp
 // addCoarseWeights adds a quarter of the weights at row fine of the positions to
 // the row of coarse positions that they belong to.
 func (h *denoiseHessian) addCoarseWeights(s *tile, c *denoiseHessian, fine, row int, scale []float64) {
-	for j := 0; j < h.cols-h.reach; j += h.width {
-		m := min(h.width, h.cols-h.reach-j)
+	for j := 0; j < h.cols-h.reach; j += tileWidth {
+		m := min(tileWidth, h.cols-h.reach-j)
 		h.curvatures(s, fine, j, m)
 		for k := range h.filters {
 			factor := 0.25 * scale[k]

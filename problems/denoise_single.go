@@ -72,8 +72,8 @@ func (h *denoiseHessian) Single(ctx context.Context) (hvp.SingleOperator, bool, 
 		t := h.tiles.Get().(*tile)
 		defer h.tiles.Put(t)
 		for i := c * bandRows; i < min((c+1)*bandRows, h.rows-2); i++ {
-			for j := 0; j < h.cols-2; j += h.width {
-				m := min(h.width, h.cols-2-j)
+			for j := 0; j < h.cols-2; j += tileWidth {
+				m := min(tileWidth, h.cols-2-j)
 				h.curvatures(t, i, j, m)
 				for k, f := range factor {
 					out := s.w[i*kernel.WeightsOf(h.cols):]

@@ -305,6 +305,14 @@ func TestDenoiseBadInput(t *testing.T) {
 		"too small":  func() error { _, err := problems.NewDenoise(ok[:8], ok[:8], 2, 4, nil); return err },
 		"wrong size": func() error { _, err := problems.NewDenoise(ok, ok[:15], 4, 4, nil); return err },
 		"NaN":        func() error { _, err := problems.NewDenoise(ok, nan, 4, 4, nil); return err },
+		"even filters": func() error {
+			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{FilterSize: 4})
+			return err
+		},
+		"too small for the filters": func() error {
+			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{FilterSize: 5})
+			return err
+		},
 		"bad epsilon": func() error {
 			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{Epsilon: -1})
 			return err

@@ -21,31 +21,34 @@ type experts struct {
 	*layout
 }
 
-// bandRows is the height of a band; for 3×3 filters 2 of 34 rows of positions are
-// computed twice.
-const bandRows = 32
+const (
+	// bandRows is the height of a band: 2, 4 or 6 more rows of positions are
+	// computed twice.
+	bandRows = 32
+	// tileWidth is how many columns a tile has. The planes of a 3×3 bank stay in
+	// the first-level cache, those of larger ones, which do more work per response,
+	// in the second: half the width made them slower.
+	tileWidth = 256
+)
 
 // layout is how a tile of columns is kept for one size of filters.
 type layout struct {
 	filters int // their number
 	reach   int // one less than their size: rows and columns that windows add to positions
-	width   int // columns of a tile
-	// stride is the distance of the planes of a tile, which hold up to width+reach
-	// positions between their margins.
+	// stride is the distance of the planes of a tile, which hold up to
+	// tileWidth+reach positions between their margins.
 	stride int
 	tiles  sync.Pool
 }
 
-// layouts belong to the filter sizes 3, 5 and 7. The planes of a 3×3 bank stay in
-// the first-level cache; larger banks do more work per response and take half the
-// width.
-var layouts = [3]*layout{newLayout(3, 256), newLayout(5, 128), newLayout(7, 128)}
+// layouts belong to the filter sizes 3, 5 and 7.
+var layouts = [3]*layout{newLayout(3), newLayout(5), newLayout(7)}
 
 // layoutOf returns the layout for a filter size of 3, 5 or 7.
 func layoutOf(size int) *layout { return layouts[(size-3)/2] }
 
-func newLayout(size, width int) *layout {
-	l := &layout{filters: size*size - 1, reach: size - 1, width: width, stride: width + 3*(size-1) + 2}
+func newLayout(size int) *layout {
+	l := &layout{filters: size*size - 1, reach: size - 1, stride: tileWidth + 3*(size-1) + 2}
 	l.tiles.New = func() any { return l.newTile() }
 	return l
 }
@@ -96,7 +99,7 @@ func (l *layout) newTile() *tile {
 		*p = planes{make([]float64, l.filters*l.stride), l.stride, l.reach}
 	}
 	for r := range l.reach + 1 {
-		s.ring[r] = make([]float64, l.width+2*l.reach)
+		s.ring[r] = make([]float64, tileWidth+2*l.reach)
 	}
 	return s
 }
@@ -151,8 +154,8 @@ func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum []f
 		defer e.tiles.Put(s)
 		sum := part[c*n : (c+1)*n]
 		for i := c * bandRows; i < min((c+1)*bandRows, e.rows-e.reach); i++ {
-			for j := 0; j < e.cols-e.reach; j += e.width {
-				m := min(e.width, e.cols-e.reach-j)
+			for j := 0; j < e.cols-e.reach; j += tileWidth {
+				m := min(tileWidth, e.cols-e.reach-j)
 				e.responses(s, &s.t, y, i, j, m)
 				if q != nil {
 					e.responses(s, &s.u, q, i, j, m)
@@ -191,8 +194,8 @@ func (e *experts) gather(dst, base []float64, lo, hi int, u func(s *tile, i, j, 
 	defer e.tiles.Put(s)
 	first, last := lo/e.cols, (hi-1)/e.cols // rows of pixels
 	size := e.reach + 1
-	for left := 0; left < e.cols; left += e.width {
-		right := min(left+e.width, e.cols)
+	for left := 0; left < e.cols; left += tileWidth {
+		right := min(left+tileWidth, e.cols)
 		// Positions that reach the columns left … right-1, and the columns
 		// that these positions reach.
 		j0, j1 := max(left-e.reach, 0), min(right, e.cols-e.reach)

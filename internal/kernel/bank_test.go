@@ -118,3 +118,37 @@ func TestBank(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkBank prints ns per response, and per response and filter tap.
+func BenchmarkBank(b *testing.B) {
+	const m = 132
+	rng := rand.New(rand.NewPCG(5, 1))
+	for _, n := range []int{3, 5, 7} {
+		reach := n - 1
+		stride := m + 3*reach + 2
+		for _, bank := range []*Bank{NewDCTBank(n, 512, stride), NewBank(n, DCT(n), 512, stride)} {
+			y, t, scratch := random(rng, n*512), random(rng, bank.Count()*stride), make([]float64, bank.Scratch())
+			var o [MostFilterSize][]float64
+			for r := range n {
+				o[r] = make([]float64, m+reach)
+			}
+			name := fmt.Sprintf("%d×%d/dct=%v/", n, n, bank.IsDCT3() || bank.Basis() != nil)
+			for _, c := range []struct {
+				name string
+				run  func()
+			}{
+				{name + "responses", func() { bank.Responses(t, y, m, scratch) }},
+				{name + "adjoint", func() { bank.Adjoint(&o, t, scratch) }},
+			} {
+				b.Run(c.name, func(b *testing.B) {
+					for b.Loop() {
+						c.run()
+					}
+					each := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / m / float64(bank.Count())
+					b.ReportMetric(each, "ns/response")
+					b.ReportMetric(each/float64(n*n), "ns/tap")
+				})
+			}
+		}
+	}
+}

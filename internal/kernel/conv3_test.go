@@ -92,7 +92,9 @@ func TestConv3(t *testing.T) {
 			{"DCT3", dct, DCT3Responses, DCT3Adjoint},
 			{"Conv3 DCT", dct, func(t []float64, stride int, r0, r1, r2 []float64) { Conv3Responses(DCT(3), t, stride, r0, r1, r2) },
 				func(o0, o1, o2, u []float64, stride int) { Conv3Adjoint(DCT(3), o0, o1, o2, u, stride) }},
-			{"Conv3 random", other, func(t []float64, stride int, r0, r1, r2 []float64) { Conv3Responses(flat(other), t, stride, r0, r1, r2) },
+			{"Conv3 random", other, func(t []float64, stride int, r0, r1, r2 []float64) {
+				Conv3Responses(flat(other), t, stride, r0, r1, r2)
+			},
 				func(o0, o1, o2, u []float64, stride int) { Conv3Adjoint(flat(other), o0, o1, o2, u, stride) }},
 		} {
 			k := len(c.bank)
