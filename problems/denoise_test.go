@@ -77,7 +77,7 @@ func plainEnergy(d *problems.Denoise, s problems.DenoiseSettings, y, w []float64
 
 // variants are the settings that the tests run over.
 func variants() map[string]problems.DenoiseSettings {
-	return map[string]problems.DenoiseSettings{
+	all := map[string]problems.DenoiseSettings{
 		"charbonnier":         {Epsilon: 1},
 		"charbonnier stored":  {Epsilon: 1, StoreWeights: true},
 		"charbonnier filters": {Epsilon: 2.5, LearnFilters: true},
@@ -89,6 +89,12 @@ func variants() map[string]problems.DenoiseSettings {
 		"7×7":                 {Epsilon: 1, FilterSize: 7},
 		"7×7 filters":         {Epsilon: 2.5, FilterSize: 7, LearnFilters: true},
 	}
+	if raceEnabled { // slow, and no other code
+		delete(all, "5×5 lorentzian")
+		delete(all, "7×7")
+		delete(all, "7×7 filters")
+	}
+	return all
 }
 
 // testW is a generic parameter vector: unequal weights, filters off the DCT.
@@ -293,6 +299,33 @@ func TestDenoiseGradient(t *testing.T) {
 		a, b := kernel.Dot(slope, dy), kernel.Dot(grad, u)
 		if math.Abs(a-b) > 1e-10*(math.Abs(a)+math.Abs(b)) {
 			t.Errorf("%s: tangent gives %v, adjoint %v", name, a, b)
+		}
+	}
+}
+
+// TestDenoiseAllocates: Hessian products allocate nothing in the steady state.
+func TestDenoiseAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, s := range []problems.DenoiseSettings{{}, {FilterSize: 5}, {FilterSize: 7, LearnFilters: true, StoreWeights: true}} {
+		d := newDenoise(t, 70, 40, &s)
+		w := d.Default(0)
+		w[len(w)-1] *= 1.01
+		ctx := hvp.WithWorkers(context.Background(), 2)
+		lin, err := d.Linearize(ctx, d.Noisy(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]float64, 70*40)
+		apply := func() {
+			if err := lin.Y.Apply(ctx, dst, d.Clean()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		apply()
+		if got := testing.AllocsPerRun(50, apply); got >= 1 {
+			t.Errorf("%+v: %v allocations per product", s, got)
 		}
 	}
 }
