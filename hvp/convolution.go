@@ -69,7 +69,8 @@ func (b Boundary) outside(i, n int) int {
 // meets the pixel, (⌊k/2⌋, ⌊l/2⌋) for the other boundaries. Its transpose is the
 // exact adjoint, border included, computed by gathering as well: both run in
 // parallel over rows of the result and have the same bits for any number of
-// workers. For a sum of squared responses take it as J in [GaussNewton].
+// workers. In the interior of the image a filter of any shape takes one pass over
+// its taps in registers, with AVX2 where there is any. For a sum of squared responses take it as J in [GaussNewton].
 //
 // It promises to be symmetric if the filter has odd sizes and is the same when
 // turned by 180° (Zero, Periodic), or under both mirrors (Reflect).
@@ -98,12 +99,12 @@ func NewConvolution(rows, cols int, f []float64, k, l int, boundary Boundary) (*
 	}
 	c := &Convolution{boundary: boundary}
 	vertical, horizontal := newAxis(rows, k, boundary), newAxis(cols, l, boundary)
-	c.forward = convPlan{vertical, horizontal, append([]float64(nil), f...)}
+	c.forward = newConvPlan(vertical, horizontal, append([]float64(nil), f...))
 	flipped := make([]float64, len(f))
 	for i, v := range f {
 		flipped[len(f)-1-i] = v
 	}
-	c.adjoint = convPlan{vertical.inverse(), horizontal.inverse(), flipped}
+	c.adjoint = newConvPlan(vertical.inverse(), horizontal.inverse(), flipped)
 	c.structure = c.symmetry(f, k, l)
 	return c, nil
 }
@@ -214,6 +215,17 @@ func (a *axis) findInterior() {
 type convPlan struct {
 	rows, cols axis
 	f          []float64
+	back       []float64 // f backwards
+	window     []int     // where the source of each tap of back is, from that of the first
+}
+
+func newConvPlan(rows, cols axis, f []float64) convPlan {
+	p := convPlan{rows: rows, cols: cols, f: f, back: make([]float64, len(f)), window: make([]int, len(f))}
+	for i, v := range f {
+		p.back[len(f)-1-i] = v
+		p.window[i] = i/cols.k*cols.m + i%cols.k
+	}
+	return p
 }
 
 // row computes columns lo … hi-1 of row i of the result.
@@ -222,22 +234,23 @@ func (p *convPlan) row(dst, x []float64, i, lo, hi int) {
 	dst = dst[i*c.n : (i+1)*c.n]
 	from, to := min(max(lo, c.lo), hi), max(min(hi, c.hi), lo)
 	if from < to {
-		if out := dst[from:to]; r.k == 3 && c.k == 3 && i >= r.lo && i < r.hi {
-			// Row i+off−2 of the source is the first of the window.
-			at := func(a int) []float64 {
-				begin := (i+r.off-2+a)*c.m + from + c.off - 2
-				return x[begin : begin+len(out)+2]
+		out := dst[from:to]
+		// The first column of the window.
+		left := from + c.off - (c.k - 1)
+		if i >= r.lo && i < r.hi {
+			// Row i+off−(k−1) of the source is the first of the window.
+			at := x[(i+r.off-(r.k-1))*c.m+left:]
+			if r.k == 3 && c.k == 3 {
+				n := len(out) + 2
+				kernel.Conv3Responses(p.f, out, len(out), at[:n], at[c.m:][:n], at[2*c.m:][:n])
+			} else {
+				kernel.ShiftedSum(out, p.back, at, p.window)
 			}
-			bank := [1][9]float64{[9]float64(p.f)}
-			kernel.Conv3Responses(bank[:], out, len(out), at(0), at(1), at(2))
 		} else {
 			clear(out)
 			for e := r.ptr[i]; e < r.ptr[i+1]; e++ {
-				f := p.f[int(r.tap[e])*c.k : (int(r.tap[e])+1)*c.k]
-				for b := c.k - 1; b >= 0; b-- {
-					begin := int(r.src[e])*c.m + from + c.off - b
-					kernel.Axpy(out, f[b], x[begin:begin+len(out)])
-				}
+				back := p.back[(r.k-1-int(r.tap[e]))*c.k:][:c.k]
+				kernel.AddShiftedSum(out, back, x[int(r.src[e])*c.m+left:], p.window[:c.k])
 			}
 		}
 	} else {

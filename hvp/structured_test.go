@@ -219,7 +219,7 @@ func structuredCases(t testing.TB) []structuredCase {
 		put(fmt.Sprintf("%s adjoint %d×%d of %d×%d, %v", name, k, l, rows, cols, boundary), op(hvp.Transpose(a)), convolved(rows, cols, f, k, l, boundary).T(), caps, promise)
 	}
 	for boundary := hvp.Valid; boundary <= hvp.Replicate; boundary++ {
-		for _, s := range [][4]int{{3, 3, 9, 11}, {1, 1, 3, 2}, {5, 3, 8, 9}, {2, 4, 7, 6}, {3, 3, 3, 3}, {1, 5, 6, 7}, {7, 7, 8, 7}} {
+		for _, s := range [][4]int{{3, 3, 9, 11}, {1, 1, 3, 2}, {5, 3, 8, 9}, {2, 4, 7, 6}, {3, 3, 3, 3}, {1, 5, 6, 7}, {7, 7, 8, 7}, {5, 5, 9, 12}, {5, 5, 8, 45}, {7, 7, 11, 43}} {
 			conv("random", s[2], s[3], s[0], s[1], normals(uint64(s[0]*s[1]), s[0]*s[1]), boundary, map[bool]hvp.Structure{true: hvp.Symmetric}[s[0]*s[1] == 1 && boundary != hvp.Valid && boundary != hvp.Replicate])
 		}
 	}
@@ -233,6 +233,7 @@ func structuredCases(t testing.TB) []structuredCase {
 	conv("mirrored", 8, 9, 3, 3, mirrored, hvp.Reflect, hvp.Symmetric)
 	conv("mirrored", 8, 9, 3, 3, mirrored, hvp.Replicate, 0)
 	put("convolution of several chunks", must[*hvp.Convolution](t)(hvp.NewConvolution(70, 60, normals(9, 9), 3, 3, hvp.Reflect)), nil, "TRD", 0)
+	put("5×5 convolution of several chunks", must[*hvp.Convolution](t)(hvp.NewConvolution(70, 60, normals(9, 25), 5, 5, hvp.Periodic)), nil, "TRD", 0)
 
 	// Blocks.
 	zero := mat.NewDense(50, 70, nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/hgsolve/hgsolve/hypergrad"
 	"github.com/hgsolve/hgsolve/internal/kernel"
@@ -51,18 +52,22 @@ func ParsePotential(name string) (Potential, error) {
 //
 //	E(y, w) = ½‖y − z‖² + Σ_k e^{w_k} Σ_p φ((f_k∗y)_p)
 //
-// over all positions p where the 3×3 filter f_k fits inside the image. Grey
-// levels run from 0 to 255. The f_k are the eight 3×3 DCT-II filters without the
-// constant one, orthonormal, in row-major order of (vertical, horizontal)
-// frequency; (f∗y)(i,j) = Σ_{a,b} f[a,b]·y(i+2−a, j+2−b). φ is a [Potential].
-// The outer loss compares with the clean image:
+// over all positions p where the s×s filter f_k fits inside the image. Grey
+// levels run from 0 to 255. The f_k are the K = s²−1 DCT-II filters of s×s without
+// the constant one, orthonormal, in row-major order of (vertical, horizontal)
+// frequency: 8, 24 or 48 for s = 3, 5 or 7. Banks of 24 and 48 are those of Roth &
+// Black (Fields of experts, IJCV 82, 2009, doi:10.1007/s11263-008-0197-6) and of
+// Chen, Ranftl & Pock (Insights into analysis operator learning, IEEE Trans. Image
+// Process. 23, 2014, doi:10.1109/TIP.2014.2299065).
+// (f∗y)(i,j) = Σ_{a,b} f[a,b]·y(i+s−1−a, j+s−1−b). φ is a [Potential]. The outer
+// loss compares with the clean image:
 //
 //	ℓ(y) = ‖y − clean‖² / (2·pixels)
 //
 // # Parameters
 //
-// w holds the eight logarithms of the weights. With LearnFilters, the 72
-// coefficients of the filters follow, f_k[a,b] at w[8+9k+3a+b]. [Denoise.Default]
+// w holds the K logarithms of the weights. With LearnFilters, the K·s²
+// coefficients of the filters follow, f_k[a,b] at w[K+s²k+sa+b]. [Denoise.Default]
 // gives a start.
 //
 // # Derivatives
@@ -77,7 +82,7 @@ func ParsePotential(name string) (Potential, error) {
 // where p_o is the pixel that coefficient o meets at position p. For the
 // Charbonnier potential the eigenvalues of the Hessian are at least 1. Nothing is
 // assembled. φ″(t_k) is completed in every product from y and a seed in single
-// precision, to full accuracy: the operator needs 4 n_y-vectors of memory.
+// precision, to full accuracy: the operator needs K/2 n_y-vectors of memory.
 type Denoise struct {
 	rows, cols   int
 	clean, noisy []float64
@@ -93,9 +98,11 @@ type DenoiseSettings struct {
 	Epsilon float64
 	// LearnFilters makes the filter coefficients part of w.
 	LearnFilters bool
-	// StoreWeights keeps e^{w_k}·φ″(t_k) for all pixels and filters, 8
-	// n_y-vectors of memory instead of 4, and makes products faster.
+	// StoreWeights keeps e^{w_k}·φ″(t_k) for all pixels and filters, K
+	// n_y-vectors of memory instead of K/2, and makes products faster.
 	StoreWeights bool
+	// FilterSize is s: 3, 5 or 7. Zero means 3.
+	FilterSize int
 }
 
 // NewDenoise returns the problem for two rows×cols images in row-major order.
@@ -108,9 +115,14 @@ func NewDenoise(clean, noisy []float64, rows, cols int, s *DenoiseSettings) (*De
 	if d.set.Epsilon == 0 {
 		d.set.Epsilon = 1
 	}
-	switch {
-	case rows < 3 || cols < 3:
-		return nil, fmt.Errorf("problems: denoise: a %d×%d image is smaller than the 3×3 filters", rows, cols)
+	if d.set.FilterSize == 0 {
+		d.set.FilterSize = 3
+	}
+	switch size := d.set.FilterSize; {
+	case size != 3 && size != 5 && size != 7:
+		return nil, fmt.Errorf("problems: denoise: filters of size %d, want 3, 5 or 7", size)
+	case rows < size || cols < size:
+		return nil, fmt.Errorf("problems: denoise: a %d×%d image is smaller than the %d×%d filters", rows, cols, size, size)
 	case len(clean) != rows*cols || len(noisy) != rows*cols:
 		return nil, fmt.Errorf("problems: denoise: clean has %d pixels and noisy %d, want %d×%d", len(clean), len(noisy), rows, cols)
 	case !(d.set.Epsilon >= 1e-12 && d.set.Epsilon <= 1e12):
@@ -159,11 +171,7 @@ func Resize(pix []float64, rows, cols, newRows, newCols int) []float64 {
 
 // Dims implements [hypergrad.Equation].
 func (d *Denoise) Dims() (ny, nw int) {
-	nw = kernel.DCTFilters
-	if d.set.LearnFilters {
-		nw *= 10
-	}
-	return d.rows * d.cols, nw
+	return d.rows * d.cols, layoutOf(d.set.FilterSize).parameters(d.set.LearnFilters)
 }
 
 // Size returns the dimensions of the images.
@@ -181,37 +189,34 @@ func (d *Denoise) Clean() []float64 { return d.clean }
 func (d *Denoise) Default(logWeight float64) []float64 {
 	_, nw := d.Dims()
 	w := make([]float64, nw)
-	for k := range kernel.DCTFilters {
+	n := layoutOf(d.set.FilterSize).filters
+	for k := range n {
 		w[k] = logWeight
 	}
 	if d.set.LearnFilters {
-		for k, f := range kernel.DCT3() {
-			copy(w[kernel.DCTFilters+9*k:], f[:])
-		}
+		copy(w[n:], kernel.DCT(d.set.FilterSize))
 	}
 	return w
 }
 
 // experts returns what w says about the filters.
 func (d *Denoise) experts(w []float64) (e experts, err error) {
-	const k = kernel.DCTFilters
-	_, nw := d.Dims()
-	if len(w) != nw {
+	if _, nw := d.Dims(); len(w) != nw {
 		return e, fmt.Errorf("problems: denoise: w has length %d, want %d", len(w), nw)
 	}
-	e = experts{rows: d.rows, cols: d.cols, potential: d.set.Potential, eps2: d.set.Epsilon * d.set.Epsilon, bank: kernel.DCT3(), dct: true}
-	for i := range k {
+	size := d.set.FilterSize
+	e = experts{rows: d.rows, cols: d.cols, potential: d.set.Potential, eps2: d.set.Epsilon * d.set.Epsilon, layout: layoutOf(size)}
+	e.weight = make([]float64, e.filters)
+	for i := range e.weight {
 		e.weight[i] = math.Exp(w[i])
 		if math.IsNaN(e.weight[i]) || math.IsInf(e.weight[i], 0) {
 			return e, fmt.Errorf("problems: denoise: w[%d] = %v gives the weight %v", i, w[i], e.weight[i])
 		}
 	}
-	if d.set.LearnFilters {
-		for i := range e.bank {
-			f := [9]float64(w[k+9*i:])
-			e.dct = e.dct && f == e.bank[i]
-			e.bank[i] = f
-		}
+	if taps := w[e.filters:]; len(taps) == 0 || slices.Equal(taps, kernel.DCT(size)) {
+		e.bank = kernel.NewDCTBank(size, d.cols, e.stride)
+	} else {
+		e.bank = kernel.NewBank(size, slices.Clone(taps), d.cols, e.stride)
 	}
 	return e, nil
 }
@@ -264,7 +269,7 @@ func (d *Denoise) Linearize(ctx context.Context, y, w []float64) (hypergrad.Line
 	h := &d.hessian
 	h.experts, h.y = e, y
 	h.prepare(parallel.FromContext(ctx), d.set.StoreWeights)
-	m := &denoiseMixed{experts: e, y: y, filters: d.set.LearnFilters}
+	m := &denoiseMixed{experts: e, y: y, learned: d.set.LearnFilters}
 	return hypergrad.Linearization{Y: h, W: m}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hypergrad"
@@ -101,4 +102,53 @@ func BenchmarkDenoiseAdjoint(b *testing.B) {
 	b.ReportMetric(most/(8*n*n), "n_y-vectors")
 	runtime.KeepAlive(est)
 	runtime.KeepAlive(d)
+}
+
+// BenchmarkDenoiseFilterSize prints ns per pixel and filter tap of Hessian products
+// with filters of 3×3, 5×5 and 7×7, the DCT bank and learned ones, in turn within
+// one run; times are the least ones.
+//
+//	go test ./problems -run '^$' -bench DenoiseFilterSize -benchtime 10x
+func BenchmarkDenoiseFilterSize(b *testing.B) {
+	const n = 512
+	sizes := []int{3, 5, 7}
+	for _, learn := range []bool{false, true} {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("filters=%v/workers=%d", learn, workers), func(b *testing.B) {
+				ctx := hvp.WithWorkers(b.Context(), workers)
+				var lins []hypergrad.Linearization
+				dst, x := make([]float64, n*n), picture(n, n)
+				for _, size := range sizes {
+					d := newDenoise(b, n, n, &problems.DenoiseSettings{FilterSize: size, LearnFilters: learn})
+					w := d.Default(0)
+					w[len(w)-1] *= 1.01
+					lin, err := d.Linearize(ctx, d.Noisy(), w)
+					if err != nil {
+						b.Fatal(err)
+					}
+					lins = append(lins, lin)
+				}
+				least := make([]float64, len(sizes))
+				for b.Loop() {
+					for i, lin := range lins {
+						begin := time.Now()
+						if err := lin.Y.Apply(ctx, dst, x); err != nil {
+							b.Fatal(err)
+						}
+						if t := float64(time.Since(begin).Nanoseconds()); least[i] == 0 || t < least[i] {
+							least[i] = t
+						}
+					}
+				}
+				perTap := func(i int) float64 {
+					taps := sizes[i] * sizes[i]
+					return least[i] / (n * n) / float64(taps*(taps-1))
+				}
+				for i, size := range sizes {
+					b.ReportMetric(perTap(i), fmt.Sprintf("ns/tap-%d", size))
+					b.ReportMetric(perTap(i)/perTap(0), fmt.Sprintf("of-3x3-%d", size))
+				}
+			})
+		}
+	}
 }

@@ -2,6 +2,7 @@ package problems
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -26,8 +27,9 @@ func denoiseSystem(t testing.TB, rows, cols int, s *DenoiseSettings, logWeight f
 	}
 	w := d.Default(logWeight)
 	if s != nil && s.LearnFilters {
-		for i := range w[nf:] {
-			w[nf+i] += 0.05 * math.Sin(float64(i))
+		filters := layoutOf(d.set.FilterSize).filters
+		for i := range w[filters:] {
+			w[filters+i] += 0.05 * math.Sin(float64(i))
 		}
 	}
 	y := append([]float64(nil), d.Noisy()...)
@@ -50,9 +52,12 @@ func denoiseSystem(t testing.TB, rows, cols int, s *DenoiseSettings, logWeight f
 // for the DCT bank and for filters that mix orders, seeds and stored weights.
 func TestDenoiseCoarsens(t *testing.T) {
 	ctx := context.Background()
-	for _, s := range []*DenoiseSettings{{}, {StoreWeights: true}, {LearnFilters: true}} {
+	for _, s := range []*DenoiseSettings{{}, {StoreWeights: true}, {LearnFilters: true}, {FilterSize: 5}, {FilterSize: 7}, {FilterSize: 5, LearnFilters: true}} {
 		for _, size := range [][2]int{{64, 64}, {47, 90}} {
 			rows, cols := size[0], size[1]
+			if s.FilterSize > 3 && rows > 47 {
+				continue
+			}
 			a, _ := denoiseSystem(t, rows, cols, s, 1)
 			c, p, scale, ok, err := a.(hvp.Coarsener).Coarsen(ctx)
 			if err != nil || !ok {
@@ -95,8 +100,14 @@ func TestMultigridOnDenoise(t *testing.T) {
 		s          *DenoiseSettings
 		logWeight  float64
 		iterations int // at most
-	}{{nil, 0, 8}, {nil, 2, 24}, {nil, 4, 18}, {&DenoiseSettings{LearnFilters: true}, 4, 60}} {
-		a, b := denoiseSystem(t, 96, 130, c.s, c.logWeight)
+	}{{nil, 0, 8}, {nil, 2, 24}, {nil, 4, 18}, {&DenoiseSettings{LearnFilters: true}, 4, 60},
+		{&DenoiseSettings{FilterSize: 5}, 2, 24}, {&DenoiseSettings{FilterSize: 7}, 2, 45},
+	} {
+		rows, cols := 96, 130
+		if c.s != nil && c.s.FilterSize > 0 {
+			rows, cols = 72, 80
+		}
+		a, b := denoiseSystem(t, rows, cols, c.s, c.logWeight)
 		m, err := precond.NewMultigrid(ctx, a, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -121,6 +132,11 @@ func TestMultigridOnDenoise(t *testing.T) {
 // TestMultigridConformsOnDenoise puts the cycle through the conformance test, in
 // double and in single precision.
 func TestMultigridConformsOnDenoise(t *testing.T) {
+	large, _ := denoiseSystem(t, 40, 37, &DenoiseSettings{FilterSize: 5}, 0)
+	larger, _ := denoiseSystem(t, 40, 37, &DenoiseSettings{FilterSize: 5}, 1)
+	precondtest.Test(t, large, larger, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+		return precond.NewMultigrid(ctx, a, nil)
+	}, nil)
 	a, _ := denoiseSystem(t, 60, 77, nil, 1)
 	other, _ := denoiseSystem(t, 60, 77, nil, 3)
 	for _, double := range []bool{true, false} {
@@ -131,5 +147,68 @@ func TestMultigridConformsOnDenoise(t *testing.T) {
 		precondtest.Test(t, a, other, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
 			return precond.NewMultigrid(ctx, a, &precond.MultigridSettings{Double: double})
 		}, &opt)
+	}
+}
+
+// TestPrecondOnLargeFilters: every kind that takes a Hessian with 5×5 or 7×7 filters
+// leads to the same verified solution, Auto too, and others say that they do not
+// apply.
+func TestPrecondOnLargeFilters(t *testing.T) {
+	ctx := context.Background()
+	for _, s := range []*DenoiseSettings{{FilterSize: 5}, {FilterSize: 7, LearnFilters: true}} {
+		a, b := denoiseSystem(t, 32, 41, s, 0)
+		if _, ok, err := a.(hvp.Singler).Single(ctx); ok || err != nil {
+			t.Fatalf("%+v: a stand-in in single precision: %v, %v", s, ok, err)
+		}
+		want := make([]float64, len(b))
+		if _, err := krylov.Solve(ctx, a, want, b, &krylov.Settings{RTol: 1e-12}); err != nil {
+			t.Fatal(err)
+		}
+		used := 0
+		for _, kind := range precond.Kinds() {
+			p, err := kind.Make(ctx, a)
+			if err != nil {
+				if !errors.Is(err, precond.ErrNotApplicable) {
+					t.Errorf("%+v, %s: %v", s, kind.Name, err)
+				}
+				continue
+			}
+			used++
+			x := make([]float64, len(b))
+			if _, err := krylov.Solve(ctx, a, x, b, &krylov.Settings{Precond: p, RTol: 1e-12}); err != nil {
+				t.Errorf("%+v, %s: %v", s, kind.Name, err)
+			}
+			var d, n float64
+			for i, v := range want {
+				d, n = math.Hypot(d, x[i]-v), math.Hypot(n, v)
+			}
+			if !(d <= 1e-9*n) {
+				t.Errorf("%+v, %s: the solution differs by %v of %v", s, kind.Name, d, n)
+			}
+		}
+		if used < 4 { // jacobi, chebyshev, multigrid, auto
+			t.Errorf("%+v: only %d kinds apply", s, used)
+		}
+	}
+}
+
+// TestDilation: D is exact for polynomials.
+func TestDilation(t *testing.T) {
+	for _, n := range []int{3, 5, 7} {
+		d := dilation(n)
+		for power := range n {
+			for a := range n {
+				got, scale := 0.0, 0.0
+				for p := range n {
+					term := d[a*n+p] * math.Pow(float64(p-n/2), float64(power))
+					got += term
+					scale += math.Abs(term)
+				}
+				want := math.Pow(float64(a-n/2)/2, float64(power))
+				if math.Abs(got-want) > 1e-14*(scale+math.Abs(want)) {
+					t.Errorf("size %d: x^%d at %d is %v, want %v", n, power, a, got, want)
+				}
+			}
+		}
 	}
 }

@@ -12,14 +12,14 @@ import (
 
 // denoiseHessian is I + Σ F_kᵀ diag(e^{w_k} φ″(t_k)) F_k at y.
 //
-// Traffic per product in n_y-vectors: v, the result, y and 4 for the seeds, or
-// v, the result and 8 for stored weights (4 for those in single precision of a
-// coarse grid); all else happens in cache. Each row of positions holds the eight
-// planes of seeds or weights one after the other.
+// Traffic per product in n_y-vectors for K filters: v, the result, y and K/2 for the
+// seeds, or v, the result and K for stored weights (K/2 for those in single
+// precision of a coarse grid); all else happens in cache. Each row of positions
+// holds the planes of seeds or weights of all filters one after the other.
 type denoiseHessian struct {
 	experts
 	y      []float64
-	seeds  []float32 // of the weights at all positions, 8 per pixel
+	seeds  []float32 // of the weights at all positions, one per filter and pixel
 	stored []float64 // the weights themselves, instead of seeds
 	single []float32 // the weights of a coarse grid, instead of both
 	tasks  sync.Pool // *hessianProduct
@@ -40,9 +40,9 @@ func (h *denoiseHessian) Structure() hvp.Structure {
 // bench looks for it.
 func (h *denoiseHessian) ProductTraffic() int64 {
 	if h.stored != nil {
-		return 8 * 8 * int64(len(h.y))
+		return 8 * int64(h.filters) * int64(len(h.y))
 	}
-	return 8 * 5 * int64(len(h.y))
+	return (8 + 4*int64(h.filters)) * int64(len(h.y))
 }
 
 // hessianProduct is one product as a parallel task.
@@ -70,14 +70,14 @@ func (h *denoiseHessian) task(dst, x []float64) *hessianProduct {
 }
 
 // at is where the weights of filter k at row i of the positions begin.
-func (h *denoiseHessian) at(i, k int) int { return (i*nf + k) * h.cols }
+func (h *denoiseHessian) at(i, k int) int { return (i*h.filters + k) * h.cols }
 
 // weighted returns φ″-weighted responses of x at a row of positions.
 func (h *denoiseHessian) weighted(s *tile, x []float64, i, j, m int) *planes {
-	h.responses(&s.u, x, i, j, m)
+	h.responses(s, &s.u, x, i, j, m)
 	known := h.stored != nil || h.single != nil
 	if !known {
-		h.responses(&s.t, h.y, i, j, m)
+		h.responses(s, &s.t, h.y, i, j, m)
 	}
 	for k, w := range h.weight {
 		u, at := s.u.plane(k, m), h.at(i, k)+j
@@ -95,14 +95,15 @@ func (h *denoiseHessian) weighted(s *tile, x []float64, i, j, m int) *planes {
 	return &s.u
 }
 
-// curvatures sets the planes t to the weights at a row of positions.
-func (h *denoiseHessian) curvatures(t *planes, i, j, m int) {
+// curvatures sets the planes t of s to the weights at a row of positions.
+func (h *denoiseHessian) curvatures(s *tile, i, j, m int) {
+	t := &s.t
 	if h.stored == nil && h.single == nil {
-		h.responses(t, h.y, i, j, m)
+		h.responses(s, t, h.y, i, j, m)
 		h.derivative(secondDerivative, t, m)
 		return
 	}
-	for k := range nf {
+	for k := range h.filters {
 		v, at := t.plane(k, m), h.at(i, k)+j
 		if h.stored != nil {
 			copy(v, h.stored[at:])
@@ -117,15 +118,15 @@ func (h *denoiseHessian) curvatures(t *planes, i, j, m int) {
 // prepare computes the weights or their seeds.
 func (h *denoiseHessian) prepare(team parallel.Team, store bool) {
 	if store {
-		h.stored = parallel.Grow(h.stored, nf*len(h.y))
+		h.stored = parallel.Grow(h.stored, h.filters*len(h.y))
 	} else {
-		h.seeds = parallel.Grow(h.seeds, nf*len(h.y))
+		h.seeds = parallel.Grow(h.seeds, h.filters*len(h.y))
 	}
 	h.sums(team, 0, h.y, nil, func(_ []float64, s *tile, i, j, m int) {
 		if store {
 			h.derivative(secondDerivative, &s.t, m)
 		}
-		for k := range nf {
+		for k := range h.filters {
 			t, at := s.t.plane(k, m), h.at(i, k)+j
 			switch {
 			case store:
@@ -177,17 +178,17 @@ func (h *denoiseHessian) Diag(dst []float64) error {
 		return fmt.Errorf("problems: denoise: diagonal of length %d, want %d", len(dst), len(h.y))
 	}
 	sq := h.experts
-	sq.dct = false
-	sq.bank = make([][9]float64, len(h.bank))
-	for k, f := range h.bank {
-		for o, v := range f {
-			sq.bank[k][o] = v * v
+	var squares []float64
+	for k := range h.filters {
+		for _, v := range h.bank.Filter(k) {
+			squares = append(squares, v*v)
 		}
 	}
+	sq.bank = kernel.NewBank(h.reach+1, squares, h.cols, h.stride)
 	parallel.Team(0).Run(h.bands(), parallel.TaskFunc(func(c int) {
 		lo, hi := c*bandRows*h.cols, min((c+1)*bandRows, h.rows)*h.cols
 		sq.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) *planes {
-			h.curvatures(&s.t, i, j, m)
+			h.curvatures(s, i, j, m)
 			return &s.t
 		})
 		for i := range dst[lo:hi] {
@@ -201,16 +202,12 @@ func (h *denoiseHessian) Diag(dst []float64) error {
 type denoiseMixed struct {
 	experts
 	y       []float64
-	filters bool
+	learned bool // the filters are parameters
 }
 
 // Dims implements [hvp.Operator].
 func (m *denoiseMixed) Dims() (rows, cols int) {
-	cols = nf
-	if m.filters {
-		cols *= 10
-	}
-	return len(m.y), cols
+	return len(m.y), m.parameters(m.learned)
 }
 
 // Apply implements [hvp.Operator]:
@@ -223,18 +220,13 @@ func (m *denoiseMixed) Apply(ctx context.Context, dst, u []float64) error {
 		return fmt.Errorf("problems: denoise: mixed product with len(dst) = %d and len(u) = %d, want %d and %d", len(dst), len(u), len(m.y), nw)
 	}
 	team := parallel.FromContext(ctx)
-	scale := [nf]float64(u)
-	m.adjointOf(team, firstDerivative, dst, m.y, &scale)
-	if !m.filters {
+	m.adjointOf(team, firstDerivative, dst, m.y, u[:m.filters])
+	if !m.learned {
 		return nil
 	}
 	// The change of the filters, as a bank of its own.
 	change := m.experts
-	change.dct = false
-	change.bank = make([][9]float64, nf)
-	for k := range change.bank {
-		change.bank[k] = [9]float64(u[nf+9*k:])
-	}
+	change.bank = kernel.NewBank(m.reach+1, u[m.filters:], m.cols, m.stride)
 	tmp := make([]float64, len(dst))
 	add := func(adjoint *experts, panel func(s *tile, i, j, n int) *planes) {
 		team.Run(m.bands(), parallel.TaskFunc(func(c int) {
@@ -244,15 +236,15 @@ func (m *denoiseMixed) Apply(ctx context.Context, dst, u []float64) error {
 		parallel.Axpy(team, dst, 1, tmp)
 	}
 	add(&change, func(s *tile, i, j, n int) *planes { // δF_kᵀ φ′(t_k)
-		m.responses(&s.t, m.y, i, j, n)
+		m.responses(s, &s.t, m.y, i, j, n)
 		m.derivative(firstDerivative, &s.t, n)
 		return &s.t
 	})
 	add(&m.experts, func(s *tile, i, j, n int) *planes { // F_kᵀ (φ″(t_k) ∘ δF_k y)
-		m.responses(&s.t, m.y, i, j, n)
+		m.responses(s, &s.t, m.y, i, j, n)
 		m.derivative(secondDerivative, &s.t, n)
-		change.responses(&s.u, m.y, i, j, n)
-		for k := range nf {
+		change.responses(s, &s.u, m.y, i, j, n)
+		for k := range m.filters {
 			kernel.MulFloat64(s.t.plane(k, n), s.u.plane(k, n))
 		}
 		return &s.t
@@ -266,30 +258,31 @@ func (m *denoiseMixed) ApplyTrans(ctx context.Context, dst, q []float64) error {
 	if len(dst) != nw || len(q) != len(m.y) {
 		return fmt.Errorf("problems: denoise: mixed product with len(dst) = %d and len(q) = %d, want %d and %d", len(dst), len(q), nw, len(m.y))
 	}
+	size := m.reach + 1
 	part := m.sums(parallel.FromContext(ctx), nw, m.y, q, func(sum []float64, s *tile, i, j, n int) {
-		if m.filters {
+		if m.learned {
 			// u_k ← e^{w_k}φ″(t_k) ∘ F_k q, after its own sum is taken.
-			second := tiles.Get().(*tile)
-			defer tiles.Put(second)
-			second.t = s.t
+			second := m.tiles.Get().(*tile)
+			defer m.tiles.Put(second)
+			copy(second.t.v, s.t.v)
 			m.derivative(secondDerivative, &second.t, n)
-			for k := range nf {
+			for k := range m.filters {
 				kernel.MulFloat64(second.t.plane(k, n), s.u.plane(k, n))
-				for o := range 9 {
-					at := (i+2-o/3)*m.cols + j + 2 - o%3
-					sum[nf+9*k+o] += kernel.Dot(second.t.plane(k, n), m.y[at:at+n])
+				for o := range size * size {
+					at := (i+m.reach-o/size)*m.cols + j + m.reach - o%size
+					sum[m.filters+size*size*k+o] += kernel.Dot(second.t.plane(k, n), m.y[at:at+n])
 				}
 			}
 		}
 		m.derivative(firstDerivative, &s.t, n)
-		for k := range nf {
+		for k := range m.filters {
 			sum[k] += kernel.Dot(s.t.plane(k, n), s.u.plane(k, n))
-			if !m.filters {
+			if !m.learned {
 				continue
 			}
-			for o := range 9 {
-				at := (i+2-o/3)*m.cols + j + 2 - o%3
-				sum[nf+9*k+o] += kernel.Dot(s.t.plane(k, n), q[at:at+n])
+			for o := range size * size {
+				at := (i+m.reach-o/size)*m.cols + j + m.reach - o%size
+				sum[m.filters+size*size*k+o] += kernel.Dot(s.t.plane(k, n), q[at:at+n])
 			}
 		}
 	})

@@ -31,23 +31,31 @@ const (
 	singleStride = singleWidth + 16 // 8 positions before the tile, 2 columns and the margins
 )
 
+// singleFilters is the number of filters of a 3×3 bank.
+const singleFilters = kernel.DCTFilters
+
 // singleTile is the scratch of one worker.
 type singleTile struct {
-	u    [nf * singleStride]float32
+	u    [singleFilters * singleStride]float32
 	ring [3][singleWidth + 10]float32
 }
 
-// Single implements [hvp.Singler].
+// Single implements [hvp.Singler], for 3×3 filters.
 func (h *denoiseHessian) Single(ctx context.Context) (hvp.SingleOperator, bool, error) {
+	if h.filters != singleFilters {
+		return nil, false, nil
+	}
 	s := &singleHessian{experts: h.experts, w: make([]uint16, h.rows*kernel.WeightsOf(h.cols))}
 	s.tiles.New = func() any { return new(singleTile) }
-	var factor [nf]float64
-	if h.dct {
+	var factor [singleFilters]float64
+	dct := h.experts.bank.IsDCT3()
+	if dct {
 		factor = kernel.DCT3Square()
 	}
-	s.squares = make([][9]float32, nf)
-	for k, f := range h.experts.bank {
-		if !h.dct {
+	s.squares = make([][9]float32, singleFilters)
+	for k := range h.filters {
+		f := h.experts.bank.Filter(k)
+		if !dct {
 			factor[k] = 1
 			var g [9]float32
 			for o, v := range f {
@@ -61,12 +69,12 @@ func (h *denoiseHessian) Single(ctx context.Context) (hvp.SingleOperator, bool, 
 	}
 	var overflow atomic.Bool
 	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(c int) {
-		t := tiles.Get().(*tile)
-		defer tiles.Put(t)
+		t := h.tiles.Get().(*tile)
+		defer h.tiles.Put(t)
 		for i := c * bandRows; i < min((c+1)*bandRows, h.rows-2); i++ {
 			for j := 0; j < h.cols-2; j += tileWidth {
 				m := min(tileWidth, h.cols-2-j)
-				h.curvatures(&t.t, i, j, m)
+				h.curvatures(t, i, j, m)
 				for k, f := range factor {
 					out := s.w[i*kernel.WeightsOf(h.cols):]
 					for q, v := range t.t.plane(k, m) {
@@ -132,7 +140,7 @@ func (s *singleHessian) gather(dst, x []float32, lo, hi int) {
 		for i := top; i < top+2; i++ {
 			begin(t.ring[i%3][:width], i)
 		}
-		for k := range nf {
+		for k := range singleFilters {
 			clear(t.u[k*singleStride+kernel.Margin+m:][:kernel.Margin])
 		}
 		for i := top; i <= last; i++ {
@@ -158,7 +166,7 @@ func (s *singleHessian) add(t *singleTile, o0, o1, o2, x []float32, i, j, m int)
 	cols := s.cols
 	w := s.w[i*kernel.WeightsOf(cols)+kernel.WeightAt(j, 0):]
 	if x == nil {
-		for k := range nf {
+		for k := range singleFilters {
 			for q := range m {
 				t.u[k*singleStride+margin+q] = kernel.FromBfloat16(w[kernel.WeightAt(q, k)])
 			}

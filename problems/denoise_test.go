@@ -48,19 +48,20 @@ func plainEnergy(d *problems.Denoise, s problems.DenoiseSettings, y, w []float64
 	for i, z := range d.Noisy() {
 		e += 0.5 * (y[i] - z) * (y[i] - z)
 	}
-	bank := kernel.DCT3()
+	n := max(s.FilterSize, 3)
+	filters := n*n - 1
+	bank := kernel.DCT(n)
 	if s.LearnFilters {
-		for k := range bank {
-			bank[k] = [9]float64(w[8+9*k:])
-		}
+		bank = w[filters:]
 	}
-	for k, f := range bank {
-		for i := range rows - 2 {
-			for j := range cols - 2 {
+	for k := range filters {
+		f := bank[k*n*n:]
+		for i := range rows - n + 1 {
+			for j := range cols - n + 1 {
 				t := 0.0
-				for a := range 3 {
-					for b := range 3 {
-						t += f[3*a+b] * y[(i+2-a)*cols+j+2-b]
+				for a := range n {
+					for b := range n {
+						t += f[n*a+b] * y[(i+n-1-a)*cols+j+n-1-b]
 					}
 				}
 				if s.Potential == problems.Charbonnier {
@@ -76,13 +77,24 @@ func plainEnergy(d *problems.Denoise, s problems.DenoiseSettings, y, w []float64
 
 // variants are the settings that the tests run over.
 func variants() map[string]problems.DenoiseSettings {
-	return map[string]problems.DenoiseSettings{
+	all := map[string]problems.DenoiseSettings{
 		"charbonnier":         {Epsilon: 1},
 		"charbonnier stored":  {Epsilon: 1, StoreWeights: true},
 		"charbonnier filters": {Epsilon: 2.5, LearnFilters: true},
 		"lorentzian":          {Epsilon: 1, Potential: problems.Lorentzian},
 		"lorentzian filters":  {Epsilon: 1, Potential: problems.Lorentzian, LearnFilters: true},
+		"5×5":                 {Epsilon: 1, FilterSize: 5},
+		"5×5 filters":         {Epsilon: 2.5, FilterSize: 5, LearnFilters: true},
+		"5×5 lorentzian":      {Epsilon: 1, FilterSize: 5, StoreWeights: true, Potential: problems.Lorentzian},
+		"7×7":                 {Epsilon: 1, FilterSize: 7},
+		"7×7 filters":         {Epsilon: 2.5, FilterSize: 7, LearnFilters: true},
 	}
+	if raceEnabled { // slow, and no other code
+		delete(all, "5×5 lorentzian")
+		delete(all, "7×7")
+		delete(all, "7×7 filters")
+	}
+	return all
 }
 
 // testW is a generic parameter vector: unequal weights, filters off the DCT.
@@ -100,6 +112,9 @@ func TestDenoiseDerivatives(t *testing.T) {
 		// Sizes with one position, less and more than a tile or a band.
 		for _, size := range [][2]int{{3, 3}, {3, 9}, {11, 4}, {40, 35}, {35, 300}} {
 			rng := rand.New(rand.NewPCG(3, 3))
+			if more := s.FilterSize - 3; more > 0 { // as many positions
+				size[0], size[1] = size[0]+more, size[1]+more
+			}
 			d := newDenoise(t, size[0], size[1], &s)
 			ny, nw := d.Dims()
 			w := testW(d, s, rng)
@@ -249,16 +264,16 @@ func TestDenoiseGradient(t *testing.T) {
 		if _, err := est.Gradient(ctx, d, y, w, grad); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		h := 0.0
-		if s.LearnFilters {
-			h = 2e-5 // a filter meets grey levels of some 200
-		}
 		for k := range 4 {
 			u := make([]float64, nw)
 			u[k] = 1
+			h := 0.0
 			if k == 3 {
 				for i := range u {
 					u[i] = rng.NormFloat64()
+				}
+				if s.LearnFilters {
+					h = 2e-5 // a filter meets grey levels of some 200
 				}
 			}
 			diff, err := hypergrad.CheckGradient(ctx, d, inner, y, w, grad, u, h)
@@ -288,6 +303,33 @@ func TestDenoiseGradient(t *testing.T) {
 	}
 }
 
+// TestDenoiseAllocates: Hessian products allocate nothing in the steady state.
+func TestDenoiseAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, s := range []problems.DenoiseSettings{{}, {FilterSize: 5}, {FilterSize: 7, LearnFilters: true, StoreWeights: true}} {
+		d := newDenoise(t, 70, 40, &s)
+		w := d.Default(0)
+		w[len(w)-1] *= 1.01
+		ctx := hvp.WithWorkers(context.Background(), 2)
+		lin, err := d.Linearize(ctx, d.Noisy(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]float64, 70*40)
+		apply := func() {
+			if err := lin.Y.Apply(ctx, dst, d.Clean()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		apply()
+		if got := testing.AllocsPerRun(50, apply); got >= 1 {
+			t.Errorf("%+v: %v allocations per product", s, got)
+		}
+	}
+}
+
 func TestDenoiseBadInput(t *testing.T) {
 	ok := picture(4, 4)
 	nan := slices.Clone(ok)
@@ -296,6 +338,14 @@ func TestDenoiseBadInput(t *testing.T) {
 		"too small":  func() error { _, err := problems.NewDenoise(ok[:8], ok[:8], 2, 4, nil); return err },
 		"wrong size": func() error { _, err := problems.NewDenoise(ok, ok[:15], 4, 4, nil); return err },
 		"NaN":        func() error { _, err := problems.NewDenoise(ok, nan, 4, 4, nil); return err },
+		"even filters": func() error {
+			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{FilterSize: 4})
+			return err
+		},
+		"too small for the filters": func() error {
+			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{FilterSize: 5})
+			return err
+		},
 		"bad epsilon": func() error {
 			_, err := problems.NewDenoise(ok, ok, 4, 4, &problems.DenoiseSettings{Epsilon: -1})
 			return err

@@ -16,19 +16,50 @@ type experts struct {
 	rows, cols int
 	potential  Potential
 	eps2       float64
-	bank       [][9]float64
-	dct        bool // bank is the DCT bank
-	weight     [kernel.DCTFilters]float64
+	bank       *kernel.Bank
+	weight     []float64 // of the filters
+	*layout
 }
 
 const (
-	bandRows  = 32 // 2 of 34 rows of positions are computed twice
+	// bandRows is the height of a band: 2, 4 or 6 more rows of positions are
+	// computed twice.
+	bandRows = 32
+	// tileWidth is how many columns a tile has. The planes of a 3×3 bank stay in
+	// the first-level cache, those of larger ones, which do more work per response,
+	// in the second: half the width made them slower.
 	tileWidth = 256
-	nf        = kernel.DCTFilters
-	// stride is the distance of the planes of a tile, which hold up to
-	// tileWidth+2 positions between their margins.
-	stride = tileWidth + 2 + 2*kernel.Margin + 2
 )
+
+// layout is how a tile of columns is kept for one size of filters.
+type layout struct {
+	filters int // their number
+	reach   int // one less than their size: rows and columns that windows add to positions
+	// stride is the distance of the planes of a tile, which hold up to
+	// tileWidth+reach positions between their margins.
+	stride int
+	tiles  sync.Pool
+}
+
+// layouts belong to the filter sizes 3, 5 and 7.
+var layouts = [3]*layout{newLayout(3), newLayout(5), newLayout(7)}
+
+// layoutOf returns the layout for a filter size of 3, 5 or 7.
+func layoutOf(size int) *layout { return layouts[(size-3)/2] }
+
+func newLayout(size int) *layout {
+	l := &layout{filters: size*size - 1, reach: size - 1, stride: tileWidth + 3*(size-1) + 2}
+	l.tiles.New = func() any { return l.newTile() }
+	return l
+}
+
+// parameters returns the length of w.
+func (l *layout) parameters(learned bool) int {
+	if learned {
+		return l.filters * (1 + (l.reach+1)*(l.reach+1))
+	}
+	return l.filters
+}
 
 // pointwise says which function of the responses an operation needs.
 type pointwise int
@@ -40,49 +71,46 @@ const (
 
 // planes are the responses of all filters at a row of positions, with the margins
 // that adjoints read; those before the values are never written to.
-type planes [nf * stride]float64
+type planes struct {
+	v              []float64
+	stride, margin int
+}
 
 // plane returns the m responses of filter k.
-func (t *planes) plane(k, m int) []float64 { return t[k*stride+kernel.Margin:][:m] }
+func (t *planes) plane(k, m int) []float64 { return t.v[k*t.stride+t.margin:][:m] }
 
 // close zeroes the margins after m values.
 func (t *planes) close(m int) {
-	for k := range nf {
-		clear(t[k*stride+kernel.Margin+m:][:kernel.Margin])
+	for at := t.margin + m; at < len(t.v); at += t.stride {
+		clear(t.v[at:][:t.margin])
 	}
 }
 
 // tile is the scratch of one worker.
 type tile struct {
-	t, u planes
-	ring [3][tileWidth + 4]float64
+	t, u    planes
+	ring    [kernel.MostFilterSize][]float64
+	scratch []float64
 }
 
-var tiles = sync.Pool{New: func() any { return new(tile) }}
+func (l *layout) newTile() *tile {
+	s := &tile{scratch: make([]float64, (l.reach+1)*l.stride)}
+	for _, p := range []*planes{&s.t, &s.u} {
+		*p = planes{make([]float64, l.filters*l.stride), l.stride, l.reach}
+	}
+	for r := range l.reach + 1 {
+		s.ring[r] = make([]float64, tileWidth+2*l.reach)
+	}
+	return s
+}
 
 // bands returns the number of bands of rows.
 func (e *experts) bands() int { return (e.rows + bandRows - 1) / bandRows }
 
-// responses sets t to the responses of image y at m positions of row i from
-// column j on.
-func (e *experts) responses(t *planes, y []float64, i, j, m int) {
-	at := i*e.cols + j
-	r0, r1, r2 := y[at:at+m+2], y[at+e.cols:at+e.cols+m+2], y[at+2*e.cols:at+2*e.cols+m+2]
-	if e.dct {
-		kernel.DCT3Responses(t[kernel.Margin:], stride, r0, r1, r2)
-	} else {
-		kernel.Conv3Responses(e.bank, t[kernel.Margin:], stride, r0, r1, r2)
-	}
-}
-
-// adjoint adds Fᵀu to three rows, len(o0)−2 positions.
-func (e *experts) adjoint(o0, o1, o2 []float64, u *planes) {
-	u.close(len(o0) - 2)
-	if e.dct {
-		kernel.DCT3Adjoint(o0, o1, o2, u[:], stride)
-	} else {
-		kernel.Conv3Adjoint(e.bank, o0, o1, o2, u[:], stride)
-	}
+// responses sets t, planes of s, to the responses of image y at m positions of row
+// i from column j on.
+func (e *experts) responses(s *tile, t *planes, y []float64, i, j, m int) {
+	e.bank.Responses(t.v[e.reach:], y[i*e.cols+j:], m, s.scratch)
 }
 
 // derivative replaces m responses of each filter by e^{w_k} φ′(t_k) or
@@ -122,15 +150,15 @@ func (e *experts) energy(team parallel.Team, y []float64) float64 {
 func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum []float64, s *tile, i, j, m int)) []float64 {
 	part := make([]float64, n*e.bands())
 	team.Run(e.bands(), parallel.TaskFunc(func(c int) {
-		s := tiles.Get().(*tile)
-		defer tiles.Put(s)
+		s := e.tiles.Get().(*tile)
+		defer e.tiles.Put(s)
 		sum := part[c*n : (c+1)*n]
-		for i := c * bandRows; i < min((c+1)*bandRows, e.rows-2); i++ {
-			for j := 0; j < e.cols-2; j += tileWidth {
-				m := min(tileWidth, e.cols-2-j)
-				e.responses(&s.t, y, i, j, m)
+		for i := c * bandRows; i < min((c+1)*bandRows, e.rows-e.reach); i++ {
+			for j := 0; j < e.cols-e.reach; j += tileWidth {
+				m := min(tileWidth, e.cols-e.reach-j)
+				e.responses(s, &s.t, y, i, j, m)
 				if q != nil {
-					e.responses(&s.u, q, i, j, m)
+					e.responses(s, &s.u, q, i, j, m)
 				}
 				f(sum, s, i, j, m)
 			}
@@ -141,17 +169,18 @@ func (e *experts) sums(team parallel.Team, n int, y, q []float64, f func(sum []f
 
 // adjointOf sets dst = Σ_k F_kᵀ u_k, where u_k = e^{w_k} φ′(t_k) or
 // e^{w_k} φ″(t_k), times scale[k] if that is not nil.
-func (e *experts) adjointOf(team parallel.Team, p pointwise, dst, y []float64, scale *[nf]float64) {
+func (e *experts) adjointOf(team parallel.Team, p pointwise, dst, y []float64, scale []float64) {
+	scaled := *e
+	if scale != nil {
+		scaled.weight = make([]float64, e.filters)
+		for k, c := range scale {
+			scaled.weight[k] = e.weight[k] * c
+		}
+	}
 	team.Run(e.bands(), parallel.TaskFunc(func(c int) {
 		lo, hi := c*bandRows*e.cols, min((c+1)*bandRows, e.rows)*e.cols
-		scaled := *e
-		if scale != nil {
-			for k, c := range scale {
-				scaled.weight[k] *= c
-			}
-		}
 		e.gather(dst, nil, lo, hi, func(s *tile, i, j, m int) *planes {
-			e.responses(&s.t, y, i, j, m)
+			e.responses(s, &s.t, y, i, j, m)
 			scaled.derivative(p, &s.t, m)
 			return &s.t
 		})
@@ -161,25 +190,31 @@ func (e *experts) adjointOf(team parallel.Team, p pointwise, dst, y []float64, s
 // gather sets dst[lo:hi] = base + Fᵀu there, where u returns the planes of m
 // positions of row i from column j on and base may be nil for zero.
 func (e *experts) gather(dst, base []float64, lo, hi int, u func(s *tile, i, j, m int) *planes) {
-	s := tiles.Get().(*tile)
-	defer tiles.Put(s)
+	s := e.tiles.Get().(*tile)
+	defer e.tiles.Put(s)
 	first, last := lo/e.cols, (hi-1)/e.cols // rows of pixels
+	size := e.reach + 1
 	for left := 0; left < e.cols; left += tileWidth {
 		right := min(left+tileWidth, e.cols)
 		// Positions that reach the columns left … right-1, and the columns
 		// that these positions reach.
-		j0, j1 := max(left-2, 0), min(right, e.cols-2)
+		j0, j1 := max(left-e.reach, 0), min(right, e.cols-e.reach)
 		m := j1 - j0
-		width := m + 2
-		for r := range s.ring {
-			clear(s.ring[r][:width])
+		width := m + e.reach
+		// o is the window: the rows of the ring from row i on.
+		var o [kernel.MostFilterSize][]float64
+		for r := range size {
+			o[r] = s.ring[r][:width]
+			clear(o[r])
 		}
-		for i := max(first-2, 0); i <= last; i++ {
-			o0, o1, o2 := s.ring[i%3][:width], s.ring[(i+1)%3][:width], s.ring[(i+2)%3][:width]
-			if i < e.rows-2 && m > 0 {
-				e.adjoint(o0, o1, o2, u(s, i, j0, m))
+		for i := max(first-e.reach, 0); i <= last; i++ {
+			if i < e.rows-e.reach && m > 0 {
+				p := u(s, i, j0, m)
+				p.close(m)
+				e.bank.Adjoint(&o, p.v, s.scratch)
 			}
 			// Row i is complete.
+			o0 := o[0]
 			if i >= first {
 				from, to := max(lo, i*e.cols+left), min(hi, i*e.cols+right)
 				if from < to {
@@ -195,7 +230,9 @@ func (e *experts) gather(dst, base []float64, lo, hi int, u func(s *tile, i, j, 
 					}
 				}
 			}
+			copy(o[:size], o[1:size])
 			clear(o0)
+			o[size-1] = o0
 		}
 	}
 }

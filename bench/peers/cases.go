@@ -43,7 +43,8 @@ var benchmarks = []benchmark{
 			return e.solvers(e.grid(3, 128), "0", 1000, "amg", []string{"gamg", "hypre"}, false), nil
 		}},
 	{"glm", "one product XᵀDXv + λv, X of 200,000 × 1,000,000 with 8,000,000 entries, power-law columns", (*environment).glm},
-	{"denoise", "one Hessian-vector product of denoise, 1024×1024 pixels, eight 3×3 filters", (*environment).denoise},
+	{"denoise", "one Hessian-vector product of denoise, 1024×1024 pixels, eight 3×3 filters", (*environment).denoise3},
+	{"denoise-5x5", "the same with 24 filters of 5×5", (*environment).denoise5},
 	{"logistic", "the inner problem of logistic regression on a9a, λ = 1, from zero", (*environment).logistic},
 }
 
@@ -206,14 +207,17 @@ func (e *environment) glm() ([]contender, error) {
 	}}}, nil
 }
 
+func (e *environment) denoise3() ([]contender, error) { return e.denoise(3) }
+func (e *environment) denoise5() ([]contender, error) { return e.denoise(5) }
+
 // denoise takes the Hessian at a noisy image.
-func (e *environment) denoise() ([]contender, error) {
+func (e *environment) denoise(size int) ([]contender, error) {
 	pix, rows, cols := problems.Photograph()
 	if e.small {
 		pix, rows, cols = problems.Resize(pix, rows, cols, 256, 256), 256, 256
 	}
 	noisy := problems.AddNoise(pix, 15, 1)
-	p, err := problems.NewDenoise(pix, noisy, rows, cols, nil)
+	p, err := problems.NewDenoise(pix, noisy, rows, cols, &problems.DenoiseSettings{FilterSize: size})
 	if err != nil {
 		return nil, err
 	}
@@ -223,15 +227,11 @@ func (e *environment) denoise() ([]contender, error) {
 	for k := range w {
 		weight[k] = math.Exp(w[k])
 	}
-	var bank []float64
-	for _, f := range kernel.DCT3() {
-		bank = append(bank, f[:]...)
-	}
-	folder := filepath.Join(e.dir, "denoise")
+	folder := filepath.Join(e.dir, fmt.Sprint("denoise", size))
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
 	}
-	for name, a := range map[string]any{"y": noisy, "noisy": noisy, "v": v, "bank": bank, "weight": weight, "shape": []int64{int64(rows), int64(cols)}} {
+	for name, a := range map[string]any{"y": noisy, "noisy": noisy, "v": v, "bank": kernel.DCT(size), "weight": weight, "shape": []int64{int64(rows), int64(cols), int64(size)}} {
 		if err := save(folder, name, a); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,8 @@
 
 python3 torch_denoise.py FOLDER REPEATS THREADS float64|float32
 
-FOLDER holds y.npy, v.npy and noisy.npy (rows·cols), shape.npy, bank.npy (8·9) and weight.npy (8).
+FOLDER holds y.npy, v.npy and noisy.npy (rows·cols), shape.npy (rows, cols, size of the
+filters), bank.npy (filters·size²) and weight.npy (one per filter).
 """
 import json
 import os
@@ -15,10 +16,10 @@ import torch
 folder, repeats, threads, kind = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 torch.set_num_threads(threads)
 load = lambda name: torch.tensor(np.load(os.path.join(folder, name + ".npy")), dtype=getattr(torch, kind))
-rows, cols = (int(s) for s in np.load(os.path.join(folder, "shape.npy")))
+rows, cols, size = (int(s) for s in np.load(os.path.join(folder, "shape.npy")))
 y, v, noisy, weight = (load(name).reshape(-1, cols) if name != "weight" else load(name) for name in ("y", "v", "noisy", "weight"))
 # conv2d correlates: turn the filters by 180°.
-bank = torch.flip(load("bank").reshape(8, 1, 3, 3), (2, 3))
+bank = torch.flip(load("bank").reshape(-1, 1, size, size), (2, 3))
 y.requires_grad_(True)
 
 

@@ -24,7 +24,7 @@ type dataOptions struct {
 	perFeature bool
 
 	image, noisy, potential string
-	size                    int
+	size, filterSize        int
 	noise                   float64
 	seed                    uint64
 	filters, storeWeights   bool
@@ -55,6 +55,7 @@ func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
 	fs.Uint64Var(&o.seed, "seed", 1, "denoise, quadratic: seed of what is random")
 	fs.StringVar(&o.potential, "potential", "charbonnier", "denoise: `name` of the potential: charbonnier or lorentzian")
 	fs.BoolVar(&o.filters, "filters", false, "denoise: the filter coefficients are part of w, after the log-weights")
+	fs.IntVar(&o.filterSize, "filter-size", 3, "denoise: `S` for DCT filters of S×S pixels, all but the constant one: 3, 5 or 7, with -w 1.3, 0.1 or -0.6 unless given")
 	fs.BoolVar(&o.storeWeights, "store-weights", false, "denoise: more memory, faster products")
 	fs.StringVar(&o.grid, "grid", "2d:500", "smoothing: `grid` of N, N×N or N×N×N nodes, given as 1d:N, 2d:N or 3d:N")
 	fs.StringVar(&o.modes, "modes", "20", "smoothing: sine modes of the data: a `number` of them, spread over the spectrum, or wave numbers as in k:3,1x20, each of amplitude 1, one number for all dimensions or one for each")
@@ -154,12 +155,12 @@ func (o *dataOptions) loadDenoise(*progress) (*problemData, error) {
 		}
 		noisy, noise = im.Pix, o.noisy
 	}
-	p, err := problems.NewDenoise(clean.Pix, noisy, rows, cols, &problems.DenoiseSettings{Potential: potential, LearnFilters: o.filters, StoreWeights: o.storeWeights})
+	p, err := problems.NewDenoise(clean.Pix, noisy, rows, cols, &problems.DenoiseSettings{Potential: potential, LearnFilters: o.filters, StoreWeights: o.storeWeights, FilterSize: o.filterSize})
 	if err != nil {
 		return nil, err
 	}
 	_, nw := p.Dims()
-	w := p.Default(defaultLogWeight)
+	w := p.Default(defaultLogWeight[o.filterSize])
 	if o.w != "" {
 		if v, err := strconv.ParseFloat(o.w, 64); err == nil {
 			if err := checkLog(v); err != nil {
@@ -172,13 +173,17 @@ func (o *dataOptions) loadDenoise(*progress) (*problemData, error) {
 	}
 	y := make([]float64, rows*cols)
 	copy(y, noisy)
+	describe := [][2]string{
+		{"image", fmt.Sprintf("%s, %d×%d pixels", source, rows, cols)},
+		{"noise", noise},
+		{"potential", potential.String()},
+	}
+	if s := o.filterSize; s != 3 {
+		describe = append(describe, [2]string{"filters", fmt.Sprintf("%d of %d×%d", s*s-1, s, s)})
+	}
 	return &problemData{
 		name: "denoise", title: fmt.Sprintf("denoise %d×%d", rows, cols), problem: p, w: w, y: y,
-		describe: [][2]string{
-			{"image", fmt.Sprintf("%s, %d×%d pixels", source, rows, cols)},
-			{"noise", noise},
-			{"potential", potential.String()},
-		},
+		describe: describe,
 		picture: func(y []float64) (pix []float64, pr, pc int) {
 			const gap = 8
 			pc = 3*cols + 2*gap
@@ -196,9 +201,10 @@ func (o *dataOptions) loadDenoise(*progress) (*problemData, error) {
 	}, nil
 }
 
-// defaultLogWeight is close to the best one for the embedded photograph at the
-// default noise, when all weights are equal.
-const defaultLogWeight = 1.3
+// defaultLogWeight is, by filter size, close to the best one for the embedded
+// photograph at the default noise, when all weights are equal. More filters need
+// less weight each.
+var defaultLogWeight = map[int]float64{3: 1.3, 5: 0.1, 7: -0.6}
 
 // readW returns n parameters: text as a number for all of them, or the contents
 // of the .npy file of that name; fallback if text is empty. check refuses values.

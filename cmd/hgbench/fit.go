@@ -143,8 +143,8 @@ func parseBounds(text string) (low, high float64, err error) {
 // Minimize adds: choices by name, files by content.
 func (o *fitOptions) fingerprint() (string, error) {
 	d := &o.dataOptions
-	text := fmt.Sprintf("%s|%s|%v|%s|%d|%g|%d|%v|%v|%s|%s|%d|%d|%g", d.problem, o.precond, d.perFeature, d.potential, d.size, d.noise,
-		d.seed, d.filters, d.storeWeights, d.grid, d.modes, d.n, d.nw, d.cond)
+	text := fmt.Sprintf("%s|%s|%v|%s|%d|%g|%d|%v|%v|%s|%s|%d|%d|%g|%d", d.problem, o.precond, d.perFeature, d.potential, d.size, d.noise,
+		d.seed, d.filters, d.storeWeights, d.grid, d.modes, d.n, d.nw, d.cond, d.filterSize)
 	for _, path := range []string{d.train, d.val, d.image, d.noisy} {
 		text += "|"
 		if path == "" {

@@ -347,6 +347,8 @@ func TestBadInput(t *testing.T) {
 		{logistic(train, held, "-seed", "3"), 2, "-seed belongs to -problem denoise or quadratic, not to logistic"},
 		{[]string{"grad", "-problem", "smoothing", "-cond", "3"}, 2, "-cond belongs to -problem quadratic"},
 		{[]string{"grad", "-problem", "quadratic", "-picture", filepath.Join(out, "p.png")}, 2, "-picture belongs to -problem denoise"},
+		{[]string{"grad", "-filter-size", "4"}, 2, "-filter-size 4 must be 3, 5 or 7"},
+		{[]string{"grad", "-filter-size", "7", "-size", "6"}, 2, "-size 6 must be 7"},
 		{[]string{"grad", "-problem", "smoothing", "-grid", "4d:3"}, 2, "-grid 4d:3 is none of"},
 		{[]string{"grad", "-problem", "smoothing", "-grid", "2d"}, 2, "-grid 2d is none of"},
 		{[]string{"grad", "-problem", "smoothing", "-grid", "3d:1291"}, 2, "N must be 1 … 1290"},

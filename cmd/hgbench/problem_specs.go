@@ -24,7 +24,7 @@ type problemSpec struct {
 }
 
 var problemSpecs = []problemSpec{
-	{"denoise", []string{"image", "noisy", "size", "noise", "seed", "potential", "filters", "store-weights", "picture"},
+	{"denoise", []string{"image", "noisy", "size", "noise", "seed", "potential", "filters", "filter-size", "store-weights", "picture"},
 		(*dataOptions).checkDenoise, (*dataOptions).loadDenoise},
 	{"logistic", []string{"train", "val", "per-feature"}, (*dataOptions).checkLogistic, (*dataOptions).loadLogistic},
 	{"pagerank", []string{"edges", "page", "pages"}, (*dataOptions).checkPageRank, (*dataOptions).loadPageRank},
@@ -69,8 +69,10 @@ func problemByName(name string, given []string) (*problemSpec, error) {
 
 func (o *dataOptions) checkDenoise() error {
 	switch {
-	case o.size < 0 || o.size > 0 && o.size < 3 || o.size > 1<<16:
-		return usagef("-size %d must be 3 … 65536", o.size)
+	case o.filterSize != 3 && o.filterSize != 5 && o.filterSize != 7:
+		return usagef("-filter-size %d must be 3, 5 or 7", o.filterSize)
+	case o.size < 0 || o.size > 0 && o.size < o.filterSize || o.size > 1<<16:
+		return usagef("-size %d must be %d … 65536", o.size, o.filterSize)
 	case !(o.noise >= 0 && o.noise <= 1e6):
 		return usagef("-noise %v must be 0 … 1e6", o.noise)
 	}

@@ -45,20 +45,22 @@ func denoiseEnergy(t testing.TB, d *problems.Denoise, s problems.DenoiseSettings
 	t.Helper()
 	rows, cols := d.Size()
 	ny, nw := d.Dims()
-	bank := kernel.DCT3()
+	size := max(s.FilterSize, 3)
+	taps := size * size
+	filters, bank := taps-1, kernel.DCT(size)
 	eps := 1.0
 	if s.Epsilon != 0 {
 		eps = s.Epsilon
 	}
 	prior := func(y, w, _ []autodiff.Num) (e autodiff.Num) {
-		for k, f := range bank {
+		for k := range filters {
 			var r autodiff.Num
-			for o := range f { // a convolution: the window backwards
-				c := autodiff.Const(f[o])
+			for o := range taps { // a convolution: the window backwards
+				c := autodiff.Const(bank[taps*k+o])
 				if s.LearnFilters {
-					c = w[8+9*k+o]
+					c = w[filters+taps*k+o]
 				}
-				r = r.Add(c.Mul(y[8-o]))
+				r = r.Add(c.Mul(y[taps-1-o]))
 			}
 			if s.Potential == problems.Charbonnier {
 				r = r.Square().Shift(eps * eps).Sqrt().Shift(-eps)
@@ -71,7 +73,7 @@ func denoiseEnergy(t testing.TB, d *problems.Denoise, s problems.DenoiseSettings
 	}
 	data := func(y, _, z []autodiff.Num) autodiff.Num { return y[0].Sub(z[0]).Square().Scale(0.5) }
 	e, err := autodiff.New(ny, nw,
-		autodiff.Terms{Name: "prior", Func: prior, Y: autodiff.Grid(rows, cols, 3, 3), W: autodiff.Range(0, nw)},
+		autodiff.Terms{Name: "prior", Func: prior, Y: autodiff.Grid(rows, cols, size, size), W: autodiff.Range(0, nw)},
 		autodiff.Terms{Name: "data", Func: data, Y: autodiff.Each(ny), C: d.Noisy()})
 	if err != nil {
 		t.Fatal(err)
@@ -178,12 +180,22 @@ func same(t *testing.T, e *autodiff.Energy, p interface {
 }
 
 func TestDenoise(t *testing.T) {
+	most := map[int]int{0: 47, 5: 17, 7: 4} // rows by filter size
+	if raceEnabled {
+		most[5], most[7] = 4, 0
+	}
 	for _, s := range []problems.DenoiseSettings{
 		{}, {Potential: problems.Lorentzian}, {Epsilon: 0.3}, {LearnFilters: true},
 		{LearnFilters: true, Potential: problems.Lorentzian},
+		{FilterSize: 5}, {FilterSize: 5, LearnFilters: true}, {FilterSize: 7},
+		{FilterSize: 7, LearnFilters: true, Potential: problems.Lorentzian},
 	} {
 		for _, n := range [][2]int{{3, 3}, {4, 9}, {17, 31}, {47, 101}} {
-			t.Run(fmt.Sprintf("%v/eps=%v/filters=%v/%dx%d", s.Potential, s.Epsilon, s.LearnFilters, n[0], n[1]), func(t *testing.T) {
+			if n[0] > most[s.FilterSize] {
+				continue // the tape of a large window is long
+			}
+			n[0], n[1] = max(n[0], s.FilterSize), max(n[1], s.FilterSize)
+			t.Run(fmt.Sprintf("%v/eps=%v/size=%d/filters=%v/%dx%d", s.Potential, s.Epsilon, s.FilterSize, s.LearnFilters, n[0], n[1]), func(t *testing.T) {
 				d := newDenoise(t, n[0], n[1], &s)
 				promise := hvp.Symmetric
 				if s.Potential == problems.Charbonnier {

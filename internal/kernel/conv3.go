@@ -13,7 +13,8 @@ package kernel
 // planes have Margin zeros before and after the m values, so that every column is
 // the same sum: u[k·stride+Margin+j] belongs to position j.
 
-// Margin is the number of zeros on both sides of a plane that an adjoint reads.
+// Margin is the number of zeros on both sides of a plane that an adjoint reads, for
+// filters of 3×3.
 const Margin = 2
 
 // DCTFilters is the number of filters of the 3×3 DCT-II bank without the
@@ -31,24 +32,20 @@ const (
 	dct22 = 0.16666666666666666667 // 1/√36
 )
 
-// DCT3 returns the bank: eight orthonormal filters in row-major order of
-// (vertical, horizontal) frequency, (0,1), (0,2), (1,0), …, (2,2).
-func DCT3() [][9]float64 {
+// dct3 is DCT(3): with these factors its filters have the bits of the kernels.
+func dct3() (bank []float64) {
 	basis := [3][3]float64{{1, 1, 1}, {1, 0, -1}, {1, -2, 1}}
 	factor := [3][3]float64{{0, dct01, dct02}, {dct01, dct11, dct12}, {dct02, dct12, dct22}}
-	var bank [][9]float64
 	for u := range 3 {
 		for v := range 3 {
 			if u == 0 && v == 0 {
 				continue
 			}
-			var f [9]float64
 			for a := range 3 {
 				for b := range 3 {
-					f[3*a+b] = factor[u][v] * basis[u][a] * basis[v][b]
+					bank = append(bank, factor[u][v]*basis[u][a]*basis[v][b])
 				}
 			}
-			bank = append(bank, f)
 		}
 	}
 	return bank
@@ -126,15 +123,15 @@ func dct3AdjointPlain(o0, o1, o2, u []float64, stride int) {
 	}
 }
 
-// Conv3Responses is DCT3Responses for any bank of filters.
-func Conv3Responses(bank [][9]float64, t []float64, stride int, r0, r1, r2 []float64) {
+// Conv3Responses is DCT3Responses for any bank, nine numbers per filter.
+func Conv3Responses(bank []float64, t []float64, stride int, r0, r1, r2 []float64) {
 	m := len(r0) - 2
 	if m <= 0 {
 		return
 	}
 	r1, r2 = r1[:len(r0)], r2[:len(r0)]
-	for k := range bank {
-		f, p := &bank[k], t[k*stride:][:m]
+	for k := range len(bank) / 9 {
+		f, p := (*[9]float64)(bank[9*k:]), t[k*stride:][:m]
 		done := conv3Responses(f, p, r0, r1, r2)
 		conv3ResponsesPlain(f, p[done:], r0[done:], r1[done:], r2[done:])
 	}
@@ -146,14 +143,14 @@ func conv3ResponsesPlain(f *[9]float64, t, r0, r1, r2 []float64) {
 	}
 }
 
-// Conv3Adjoint is DCT3Adjoint for any bank of filters.
-func Conv3Adjoint(bank [][9]float64, o0, o1, o2, u []float64, stride int) {
+// Conv3Adjoint is DCT3Adjoint for any bank, nine numbers per filter.
+func Conv3Adjoint(bank []float64, o0, o1, o2, u []float64, stride int) {
 	if len(o0) <= 2 {
 		return
 	}
 	o1, o2 = o1[:len(o0)], o2[:len(o0)]
-	for k := range bank {
-		f, p := &bank[k], u[k*stride:][:len(o0)+Margin]
+	for k := range len(bank) / 9 {
+		f, p := (*[9]float64)(bank[9*k:]), u[k*stride:][:len(o0)+Margin]
 		done := conv3Adjoint(f, o0, o1, o2, p)
 		conv3AdjointPlain(f, o0[done:], o1[done:], o2[done:], p[done:])
 	}

@@ -38,8 +38,8 @@ func TestPlanesAssembly(t *testing.T) {
 		}{
 			"DCT3Responses":    {random(rng, 8*stride), func(x []float64) { DCT3Responses(x, stride, rows[0], rows[1], rows[2]) }, func(x []float64) { dct3ResponsesPlain(x, stride, rows[0], rows[1], rows[2]) }},
 			"DCT3Adjoint":      {random(rng, 3*(n+2)), func(x []float64) { DCT3Adjoint(x[:n+2], x[n+2:2*n+4], x[2*n+4:], u, stride) }, func(x []float64) { dct3AdjointPlain(x[:n+2], x[n+2:2*n+4], x[2*n+4:], u, stride) }},
-			"Conv3Responses":   {random(rng, stride), func(x []float64) { Conv3Responses([][9]float64{f}, x, stride, rows[0], rows[1], rows[2]) }, func(x []float64) { conv3ResponsesPlain(&f, x[:n], rows[0], rows[1], rows[2]) }},
-			"Conv3Adjoint":     {random(rng, 3*(n+2)), func(x []float64) { Conv3Adjoint([][9]float64{f}, x[:n+2], x[n+2:2*n+4], x[2*n+4:], u, stride) }, func(x []float64) { conv3AdjointPlain(&f, x[:n+2], x[n+2:2*n+4], x[2*n+4:], u) }},
+			"Conv3Responses":   {random(rng, stride), func(x []float64) { Conv3Responses(f[:], x, stride, rows[0], rows[1], rows[2]) }, func(x []float64) { conv3ResponsesPlain(&f, x[:n], rows[0], rows[1], rows[2]) }},
+			"Conv3Adjoint":     {random(rng, 3*(n+2)), func(x []float64) { Conv3Adjoint(f[:], x[:n+2], x[n+2:2*n+4], x[2*n+4:], u, stride) }, func(x []float64) { conv3AdjointPlain(&f, x[:n+2], x[n+2:2*n+4], x[2*n+4:], u) }},
 			"MulCharbonnier":   {random(rng, n+4), func(x []float64) { MulCharbonnier(x[:n], u, s, c, eps2) }, func(x []float64) { mulCharbonnierPlain(x[:n], u[:n], s, c, eps2) }},
 			"MulLorentzian":    {random(rng, n+4), func(x []float64) { MulLorentzian(x[:n], u, s, c) }, func(x []float64) { mulLorentzianPlain(x[:n], u[:n], s, c) }},
 			"MulFloat64":       {random(rng, n+4), func(x []float64) { MulFloat64(x[:n], u) }, func(x []float64) { mulFloat64Plain(x[:n], u[:n]) }},

@@ -51,11 +51,11 @@ func TestSingle(t *testing.T) {
 			t.Fatalf("%s of %d: differs from the plain twin", what, n)
 		}
 	}
-	var bank [][9]float64
+	var bank []float64
 	var bank32 [][9]float32
 	for range DCTFilters {
 		s, d := vector(9)
-		bank, bank32 = append(bank, [9]float64(d)), append(bank32, [9]float32(s))
+		bank, bank32 = append(bank, d...), append(bank32, [9]float32(s))
 	}
 	square := DCT3Square()
 	for _, m := range []int{1, 2, 3, 7, 8, 9, 16, 63, 64, 65, 127, 129, 300} {
