@@ -62,6 +62,13 @@ type Diagonaler interface {
 	Diag(dst []float64) error
 }
 
+// A Delegator passes all calls on to another operator, which may be another one after
+// a change. Solvers use that in its place, for what it can do besides, such as being a
+// [DiagonalMatrix].
+type Delegator interface {
+	Delegate() Operator
+}
+
 // Structured operators promise properties. Nobody verifies a promise before
 // use; solvers report what contradicts it.
 type Structured interface {

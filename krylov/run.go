@@ -65,6 +65,9 @@ func (r *run) start(ctx context.Context, method string, a hvp.Operator, x, b []f
 	r.history = r.history[:0]
 	r.exposed = false
 	r.a, r.m, r.x, r.b, r.set = a, s.Precond, x, b, s
+	if d, is := r.m.(hvp.Delegator); is {
+		r.m = d.Delegate()
+	}
 	r.scale = 1
 	r.team = parallel.Team(s.Workers)
 	if s.Workers == 0 {

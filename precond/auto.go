@@ -436,8 +436,13 @@ func jacobiIterations(ctx context.Context, a hvp.Operator) (expected float64, pr
 	return digits / rate, res.Products, nil
 }
 
+// Delegate implements [hvp.Delegator].
+func (m *Auto) Delegate() hvp.Operator { return m.Preconditioner }
+
 // UsesOperator implements [OperatorUser].
 func (m *Auto) UsesOperator() bool { return UsesOperator(m.Preconditioner) }
+
+var _ hvp.Delegator = (*Auto)(nil)
 
 // Kind returns the name of the kind that was picked.
 func (m *Auto) Kind() string { return m.kind }
