@@ -143,9 +143,10 @@ func (c *candidate) make(ctx context.Context, a hvp.Operator) (Preconditioner, e
 // what their total time came to in the time of such iterations. By hgbench precond on two
 // cores: multigrid 97 … 330 on stencils of 60² … 60³; amg 140 … 600 on the same, 185 on
 // xpetra_A_13366; ic 130 … 690 on ten real matrices, 200 … 1000 on stencils; cholesky, as far
-// as allowed here, 47 … 310 on seven. That of nystrom is an estimate.
+// as allowed here, 47 … 310 on seven; ilut 300 of GMRES on cage10, few where Jacobi needs
+// hundreds. That of nystrom is an estimate.
 // BenchmarkAuto of cmd/hgbench compares the outcome with the best kind and with Jacobi.
-var worth = map[string]float64{"multigrid": 200, "nystrom": 40, "amg": 250, "cholesky": 150, "ic": 300}
+var worth = map[string]float64{"multigrid": 200, "nystrom": 40, "amg": 250, "cholesky": 150, "ic": 300, "ilut": 40}
 
 // shortlist returns the kinds to try, the best first.
 func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
@@ -177,7 +178,7 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 				break
 			}
 			trial := 0
-			if expected, trial, err = jacobiIterations(ctx, a); err != nil {
+			if expected, trial, err = jacobiIterations(ctx, a, new(krylov.CG)); err != nil {
 				return nil, nil, 0, err
 			}
 			products += trial
@@ -199,6 +200,14 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 		list = []candidate{{"saddle", "a symmetric saddle point", nil}}
 	default:
 		if _, err := hvp.Assemble(a); err == nil {
+			var expected float64
+			if expected, products, err = jacobiIterations(ctx, a, new(krylov.GMRES)); err != nil {
+				return nil, nil, 0, err
+			}
+			if expected < worth["ilut"] {
+				jacobi.why = fmt.Sprintf("it is expected to need %.0f iterations for 1e-8", expected)
+				break
+			}
 			list = []candidate{{"ilut", "a matrix that is not symmetric", nil}, {"ilu0", "a matrix that is not symmetric", nil}}
 		}
 	}
@@ -400,9 +409,9 @@ func laplacianLike(a *hvp.CSR) bool {
 	return positive <= 0.05*negative
 }
 
-// jacobiIterations extrapolates how many iterations Jacobi–CG needs for 1e-8:
+// jacobiIterations extrapolates how many iterations the method needs with Jacobi for 1e-8:
 // +Inf where Jacobi cannot be built or makes no progress.
-func jacobiIterations(ctx context.Context, a hvp.Operator) (expected float64, products int, err error) {
+func jacobiIterations(ctx context.Context, a hvp.Operator, method krylov.Method) (expected float64, products int, err error) {
 	const trial, digits = 10, 8.0
 	j, err := NewJacobi(ctx, a)
 	if err != nil {
@@ -418,7 +427,7 @@ func jacobiIterations(ctx context.Context, a hvp.Operator) (expected float64, pr
 		state ^= state << 17
 		b[i] = 1 - 2*float64(state&1)
 	}
-	res, err := new(krylov.CG).Solve(ctx, a, x, b, &krylov.Settings{RTol: 1e-8, MaxIter: trial, Precond: j, History: true})
+	res, err := method.Solve(ctx, a, x, b, &krylov.Settings{RTol: 1e-8, MaxIter: trial, Precond: j, History: true})
 	switch {
 	case ctx.Err() != nil:
 		return 0, res.Products, ctx.Err()

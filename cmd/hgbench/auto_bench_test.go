@@ -58,7 +58,8 @@ var autoStudy = func() (list []struct{ args, kinds string }) {
 func BenchmarkAuto(b *testing.B) {
 	data := filepath.Join("..", "..", "..", "shared", "data") + string(filepath.Separator)
 	for _, s := range autoStudy {
-		b.Run(s.args, func(b *testing.B) {
+		title := strings.NewReplacer("data:libsvm/", "", "data:matrices/", "").Replace(s.args) // no levels
+		b.Run(title, func(b *testing.B) {
 			args := strings.Fields("precond -quiet -rounds 5 -maxtime 20 -rtol 1e-8 -format json -kinds jacobi,auto," + s.kinds + " " + s.args)
 			for i, a := range args {
 				if name, is := strings.CutPrefix(a, "data:"); is {
