@@ -74,7 +74,10 @@ func checkerboard(k float64, width int) func(i, j int) float64 {
 // differ by direction or jump, and where the matrix is nearly singular, for each
 // cycle and precision.
 func TestAMGHardCoefficients(t *testing.T) {
-	const m = 128
+	m := 128
+	if raceEnabled {
+		m = 40
+	}
 	rng := rand.New(rand.NewPCG(3, 3))
 	any := make([]float64, m*m)
 	for i := range any {
