@@ -190,9 +190,11 @@ func (s *combination) Diag(dst []float64) error {
 // Structure implements [Structured].
 func (s *combination) Structure() Structure {
 	all := SPD | Singular
+	var varying Structure
 	definite := false
 	for _, t := range s.terms {
 		p := StructureOf(t.a)
+		varying |= p & Varying
 		switch {
 		case t.c == 0:
 			p = p&(Symmetric|Semidefinite) | Singular
@@ -212,7 +214,7 @@ func (s *combination) Structure() Structure {
 	if !all.Has(Semidefinite) || !(definite || s.shift > 0) || s.shift < 0 {
 		all &^= Definite
 	}
-	return all.closure()
+	return all.closure() | varying
 }
 
 // Accuracy implements [Approximate]: that of the worst term. Terms that cancel

@@ -62,6 +62,13 @@ type Diagonaler interface {
 	Diag(dst []float64) error
 }
 
+// A Delegator passes all calls on to another operator, which may be another one after
+// a change. Solvers use that in its place, for what it can do besides, such as being a
+// [DiagonalMatrix].
+type Delegator interface {
+	Delegate() Operator
+}
+
 // Structured operators promise properties. Nobody verifies a promise before
 // use; solvers report what contradicts it.
 type Structured interface {
@@ -80,6 +87,10 @@ const (
 	Definite
 	// Singular: A may have a null space; ask for least-norm answers.
 	Singular
+	// Varying is a warning rather than a promise: A is not a fixed linear map. What it
+	// does to a vector depends on the vector, as with an inner iteration, so that it is
+	// for nothing but the preconditioner of a flexible method.
+	Varying
 )
 
 // SPD is the promise of a symmetric positive definite operator.
@@ -113,6 +124,9 @@ func (s Structure) String() string {
 	}
 	if s.Has(Singular) {
 		words = append(words, "singular")
+	}
+	if s.Has(Varying) {
+		words = append(words, "varying")
 	}
 	if words == nil {
 		return "none"

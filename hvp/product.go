@@ -206,10 +206,11 @@ func (p *product) Structure() Structure {
 	if n == 1 {
 		return StructureOf(p.factors[0])
 	}
-	var s Structure
+	var s, varying Structure
 	definite, singular, square, diagonal := true, false, true, true
 	for _, f := range p.factors {
 		q := StructureOf(f)
+		varying |= q & Varying
 		rows, cols := f.Dims()
 		definite = definite && q.Has(Definite)
 		singular = singular || q.Has(Singular)
@@ -235,7 +236,7 @@ func (p *product) Structure() Structure {
 	if singular && square {
 		s |= Singular
 	}
-	return s.closure()
+	return s.closure() | varying
 }
 
 // palindrome reports whether factor i is the transpose of factor n-1-i, the

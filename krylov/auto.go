@@ -17,6 +17,9 @@ import (
 //	                          not symmetric, which CG and MINRES need
 //	nothing, rectangular      LSMR
 //
+// With a preconditioner that varies ([hvp.Varying]) CG is Flexible, and in place of
+// MINRES and GMRES there is flexible GMRES.
+//
 // Result.Method names the method that produced x and Result.Path all of them, in
 // order. Counters are sums over the path, and the limits hold for its whole
 // length.
@@ -42,9 +45,14 @@ func (m *Auto) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Set
 		promise = hvp.StructureOf(a)
 		rows, cols = a.Dims()
 	}
+	varying := s != nil && varies(s.Precond)
+	m.cg.Flexible, m.gmres.Flexible = varying, varying
 	switch {
 	case rows != cols:
 		return m.lsmr.Solve(ctx, a, x, b, s)
+	case varying && (!promise.Has(hvp.Semidefinite) || promise.Has(hvp.Singular)):
+	case varying:
+		return m.definite(ctx, a, x, b, s)
 	case promise.Has(hvp.Symmetric) && s != nil && notSymmetric(s.Precond):
 	case promise.Has(hvp.Symmetric | hvp.Singular):
 		m.minres.MinLength = true
@@ -91,9 +99,14 @@ func (m *Auto) definite(ctx context.Context, a hvp.Operator, x, b []float64, s *
 		t.MaxTime = max(t.MaxTime-first.Elapsed, time.Nanosecond)
 	}
 	m.minres.MinLength = false
-	res, err := m.minres.Solve(ctx, a, x, b, t)
+	next, path := Method(&m.minres), "cg → minres"
+	if m.cg.Flexible {
+		m.gmres.Restart = m.Restart
+		next, path = &m.gmres, "flexible cg → fgmres"
+	}
+	res, err := next.Solve(ctx, a, x, b, t)
 	m.settings = Settings{}
-	res.Path = "cg → minres"
+	res.Path = path
 	res.Follows(&first)
 	if res.Direction == nil {
 		res.Curvature, res.Direction = first.Curvature, first.Direction

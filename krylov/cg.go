@@ -76,6 +76,7 @@ func (c *CG) String() string {
 
 // Solve implements [Method].
 func (c *CG) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
+	c.standsVarying = c.Flexible
 	f := c.start(ctx, c.String(), a, x, b, s, false)
 	if f.failed() {
 		return c.finish(f, nil)

@@ -147,6 +147,7 @@ func (g *GMRES) String() string {
 
 // Solve implements [Method].
 func (g *GMRES) Solve(ctx context.Context, a hvp.Operator, x, b []float64, s *Settings) (Result, error) {
+	g.standsVarying = g.Flexible
 	f := g.start(ctx, g.String(), a, x, b, s, false)
 	if f.failed() {
 		return g.finish(f, nil)

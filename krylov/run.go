@@ -33,6 +33,8 @@ type run struct {
 	maxIter   int
 	begin     time.Time
 
+	standsVarying bool // the method stands a preconditioner that varies
+
 	res     Result
 	history []float64
 	exposed bool // x may be shown to the Monitor: see Progress.Iterate
@@ -63,6 +65,9 @@ func (r *run) start(ctx context.Context, method string, a hvp.Operator, x, b []f
 	r.history = r.history[:0]
 	r.exposed = false
 	r.a, r.m, r.x, r.b, r.set = a, s.Precond, x, b, s
+	if d, is := r.m.(hvp.Delegator); is {
+		r.m = d.Delegate()
+	}
 	r.scale = 1
 	r.team = parallel.Team(s.Workers)
 	if s.Workers == 0 {
@@ -152,13 +157,27 @@ func (r *run) checkInput(rectangular bool) failure {
 	case !(s.CurvatureFloor >= 0) || math.IsInf(s.CurvatureFloor, 0):
 		return bad("CurvatureFloor = %v must be finite and not negative", s.CurvatureFloor)
 	}
+	if hvp.StructureOf(r.a).Has(hvp.Varying) {
+		return bad("the operator varies: it is not a fixed linear map")
+	}
 	if r.m != nil {
 		if p, q := r.m.Dims(); p != cols || q != cols {
 			return bad("the preconditioner is %d×%d, the operator has %d columns", p, q, cols)
 		}
+		if !r.standsVarying && varies(r.m) {
+			return failure{InvalidInput, ErrVarying}
+		}
 	}
 	return ok
 }
+
+// ErrVarying says that a preconditioner that is not a fixed linear map
+// ([hvp.Varying]) came to a method that needs one. It is the cause of an [*Error]
+// with [InvalidInput].
+var ErrVarying = errors.New("the preconditioner varies from step to step, for which this method has no flexible variant or is not set to it")
+
+// varies reports whether m, which may be nil, is no fixed linear map.
+func varies(m hvp.Operator) bool { return m != nil && hvp.StructureOf(m).Has(hvp.Varying) }
 
 // apply sets dst = A·src.
 func (r *run) apply(dst, src []float64) failure {

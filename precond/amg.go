@@ -21,10 +21,16 @@ type AMGSettings struct {
 	CoarseSize int
 	// MaxLevels bounds the number of levels. Zero means 30.
 	MaxLevels int
-	// VCycle visits each coarse level once instead of twice: less work per
-	// application, but a number of iterations that grows with the number of
-	// levels.
-	VCycle bool
+	// Cycle says how coarse levels are visited. Zero means WCycle. Set-up and solve
+	// with VCycle took 0.8 … 0.95 of its time on grids of up to 1024² and 128³, but 1.3
+	// times as long on 2048² with a shift of 1e-6 (28 iterations to 14); KCycle took
+	// 0.9 … 1.1 of it where a solve takes 10 to 40 iterations, and 1.5 to 2 times as
+	// many iterations where it takes 80, since flexible conjugate gradients forget all
+	// directions but one.
+	Cycle Cycle
+	// Double keeps P and the coarse matrices in float64 instead of float32. See
+	// the section on precision.
+	Double bool
 	// ChebyshevDegree, if positive, smooths by Chebyshev polynomials of this
 	// degree in D⁻¹A instead of one step with SPAI-0 weights.
 	ChebyshevDegree int
@@ -38,8 +44,41 @@ type AMGSettings struct {
 	BlockSize int
 }
 
+// Cycle is a way to visit the coarse levels of [AMG].
+type Cycle int
+
+const (
+	// WCycle visits each coarse level twice: two steps of the iteration
+	// x ← x + C·(b − A·x) with the cycle C of that level.
+	WCycle Cycle = iota
+	// VCycle visits each coarse level once: less work per application, but a
+	// number of iterations that grows with the number of levels.
+	VCycle
+	// KCycle takes at most two steps of flexible conjugate gradients instead of
+	// the two of WCycle, the second where the first leaves more than a quarter of
+	// the residual (Notay & Vassilevski, Numer. Linear Algebra Appl. 15, 2008,
+	// doi:10.1002/nla.542). It is not a linear map: M promises nothing but to be
+	// [hvp.Varying], and solvers need their flexible variants.
+	KCycle
+)
+
+// String returns the name of the cycle.
+func (c Cycle) String() string {
+	switch c {
+	case WCycle:
+		return "W-cycle"
+	case VCycle:
+		return "V-cycle"
+	case KCycle:
+		return "K-cycle"
+	}
+	return fmt.Sprintf("Cycle(%d)", int(c))
+}
+
 func (s *AMGSettings) check(n int) error {
 	switch {
+	case s.Cycle < WCycle || s.Cycle > KCycle:
+		return fmt.Errorf("precond: amg without a cycle %d", s.Cycle)
 	case math.IsNaN(s.Strength) || s.Strength >= 1:
 		return fmt.Errorf("precond: amg strength %v must be below 1", s.Strength)
 	case s.CoarseSize < 0 || s.CoarseSize > 5000:
@@ -77,8 +116,10 @@ func (s *AMGSettings) check(n int) error {
 //
 //	P = (I − ω·D⁻¹·A_F)·T,   ω = (4/3)/ρ(D⁻¹A_F),   A_c = Pᵀ·A·P
 //
-// with the filtered matrix A_F, in which weak connections are added to the
-// diagonal. This goes on until A_c is small enough for a dense Cholesky
+// with the filtered matrix A_F, in which connections |a_ij| ≤ ε·a_ii are added to the
+// diagonal. A row without strong connections that depends on a neighbour all the same,
+// |a_ij| > ε·a_ii, as where coefficients jump, joins the aggregate of the one that it
+// depends on most. This goes on until A_c is small enough for a dense Cholesky
 // factorisation, whose pivots that are zero up to rounding errors are left out: so
 // singular matrices, such as graph Laplacians, are solved up to their null space.
 //
@@ -87,8 +128,8 @@ func (s *AMGSettings) check(n int) error {
 //
 // # Cycle
 //
-// A symmetric W-cycle (or V), a fixed operator, with one step of a smoother before and one after the
-// coarse correction, x ← x + W·(b − A·x). W is diagonal with the weights
+// A symmetric W-cycle (or V), a fixed operator, or a K-cycle, which is none, with one
+// step of a smoother before and one after the coarse correction, x ← x + W·(b − A·x). W is diagonal with the weights
 // of SPAI-0, a_ii/Σ_j a_ij² (Bröker & Grote, Appl. Numer. Math. 41, 2002,
 // doi:10.1016/S0168-9274(01)00110-6), at most 1.9/Σ_j |a_ij|, in both cases of the matrix
 // scaled to a unit diagonal if the diagonal varies much: then the spectrum of W·A
@@ -97,13 +138,22 @@ func (s *AMGSettings) check(n int) error {
 //
 // # Cost
 //
+// One application reads, on the finest level, A twice, P and its transpose once, and 13
+// n-vectors; the finest matrix is that of the caller, kept and not copied. A W-cycle does on
+// level k 2ᵏ times, a V-cycle once, what that costs on the matrix of level k, which has
+// about a sixth of the rows of the one before. A K-cycle has one product and some inner
+// products more in each two visits than a W-cycle. Memory beyond A: about 110 bytes per
+// unknown for a 5-point stencil, 140 for a 7-point one, vectors included; see Report.
+//
+// # Precision
+//
 // P and the coarse matrices are kept in float32, sums and vectors in float64: M is
-// linear and symmetric to rounding errors of float64. The finest matrix is that of the
-// caller, kept and not copied. One application reads, on the finest level, A
-// twice, P and its transpose once, and 13 n-vectors. A W-cycle does on level k 2ᵏ times,
-// a V-cycle once, what that costs on the matrix of level k, which has about a sixth of the
-// rows of the one before. Memory beyond A: about 110 bytes per unknown for a 5-point
-// stencil, 140 for a 7-point one, vectors included; see Report.
+// linear and symmetric to rounding errors of float64. What rounding takes from the sum
+// of a row is kept beside and added to the diagonal, so that what is constant where
+// coefficients are large keeps its small energy: a shift of 1e-10 and jumps by 1e6 make
+// no difference in iterations to the hierarchy in float64 of [AMGSettings].Double. That
+// is for jumps beyond this, and for ill-conditioned matrices with NearNull vectors, which
+// row sums do not serve. BenchmarkAMGCycles compares cycles and precisions.
 type AMG struct {
 	set       AMGSettings
 	n         int
@@ -170,9 +220,16 @@ func (m *AMG) Refresh(ctx context.Context, a hvp.Operator) error {
 // Dims implements [hvp.Operator].
 func (m *AMG) Dims() (rows, cols int) { return m.n, m.n }
 
+// varies reports whether M is not a fixed operator: a K-cycle visits a level between
+// the finest and the one that is factorised.
+func (m *AMG) varies() bool { return m.set.Cycle == KCycle && len(m.levels) > 2 }
+
 // Structure implements [hvp.Structured]: definite, except where all of a singular
-// matrix was factorised.
+// matrix was factorised, or nothing but [hvp.Varying] with a K-cycle.
 func (m *AMG) Structure() hvp.Structure {
+	if m.varies() {
+		return hvp.Varying
+	}
 	if len(m.levels) == 1 && m.coarse != nil && m.coarse.dropped > 0 {
 		return hvp.Symmetric | hvp.Semidefinite | hvp.Singular
 	}
@@ -185,8 +242,11 @@ func (m *AMG) ApplyTrans(ctx context.Context, dst, x []float64) error { return m
 // String names the preconditioner.
 func (m *AMG) String() string {
 	s := "amg"
-	if m.set.VCycle {
-		s += ", V-cycle"
+	if m.set.Cycle != WCycle {
+		s += fmt.Sprintf(", %v", m.set.Cycle)
+	}
+	if m.set.Double {
+		s += ", float64"
 	}
 	if d := m.set.ChebyshevDegree; d > 0 {
 		s += fmt.Sprintf(", chebyshev(%d) smoothing", d)
@@ -228,6 +288,9 @@ func (m *AMG) Complexity() (operator, grid float64) {
 func (m *AMG) describe() {
 	op, grid := m.Complexity()
 	m.notes = []string{fmt.Sprintf("%d levels, operator complexity %.3f, grid complexity %.3f", len(m.levels), op, grid)}
+	if m.varies() {
+		m.notes = append(m.notes, "a K-cycle varies from step to step: for flexible methods only")
+	}
 	for i, l := range m.levels {
 		s := fmt.Sprintf("level %d: %d rows, %d nonzeros", i, l.n, l.nnz)
 		if l.weak != nil {

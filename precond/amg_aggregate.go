@@ -225,12 +225,56 @@ func (l *amgLevel) coarsen(ctx context.Context, a *amgMatrix, near *nearNull, st
 	if !same {
 		l.weak = weak
 		l.agg, l.aggregates, l.isolated = aggregate(team, a.n, a.ptr, a.col, weak)
+		if weak != nil && l.isolated > 0 {
+			l.isolated -= l.attach(team, a, strength)
+		}
 		l.p = transfer{rows: a.n, cols: l.aggregates}
 		if l.aggregates == 0 {
 			return false, nil
 		}
 	}
-	l.smoothProlongation(team, a, omega, same)
+	l.smoothProlongation(team, a, omega, strength, same)
 	l.transpose(team, same)
 	return same, nil
+}
+
+// attach has nodes without aggregate that depend on a neighbour, |a_ij| > ε·a_ii, join
+// the aggregate of the one that they depend on most, and returns how many. Where
+// coefficients jump, such a neighbour may have so much stronger connections that theirs
+// is weak; yet the node follows it, and its connection would resist a coarse
+// correction that leaves it behind. The way to an aggregate leads over nodes whose
+// connections get stronger.
+func (l *amgLevel) attach(team parallel.Team, a *amgMatrix, strength float64) (joined int) {
+	strength = max(strength, 0)
+	leader := func(i int) int {
+		best, most := -1, strength*a.diag[i]
+		for k := a.ptr[i]; k < a.ptr[i+1]; k++ {
+			if v := math.Abs(a.val[k]); v > most && int(a.col[k]) != i {
+				best, most = int(a.col[k]), v
+			}
+		}
+		return best
+	}
+	to := make([]int32, a.n)
+	count := make([]int, len(l.parts)-1)
+	team.Run(len(count), parallel.TaskFunc(func(c int) {
+		for i := l.parts[c]; i < l.parts[c+1]; i++ {
+			to[i] = l.agg[i]
+			if to[i] >= 0 {
+				continue
+			}
+			for j, steps := leader(i), 0; j >= 0 && steps < 20; j, steps = leader(j), steps+1 {
+				if l.agg[j] >= 0 {
+					to[i] = l.agg[j]
+					count[c]++
+					break
+				}
+			}
+		}
+	}))
+	l.agg = to
+	for _, n := range count {
+		joined += n
+	}
+	return joined
 }

@@ -15,9 +15,10 @@ type amgWork struct {
 	m    *AMG
 	team parallel.Team
 	// Vectors of each level: the iterate x; the right-hand side b and the result
-	// e, from level 1 on; d, with Chebyshev smoothing, the last update; s, with
-	// W-cycles, the residual of the first visit and its correction.
-	x, b, e, d, r, s [][]float64
+	// e, from level 1 on; d, with Chebyshev smoothing, the last update; r and s, with
+	// W- and K-cycles, the residual of the first visit and its correction; v, with
+	// K-cycles, A·e.
+	x, b, e, d, r, s, v [][]float64
 
 	// The sweep under way.
 	op           sweepOp
@@ -33,6 +34,7 @@ const (
 	sweepScale    sweepOp = iota // dst = f·W·rhs
 	sweepScaleD                  // dst = upd = f·W·rhs
 	sweepResidual                // dst = rhs − A·in
+	sweepProduct                 // dst = A·in
 	sweepRestrict                // dst = f·Pᵀ·in
 	sweepProlong                 // dst += P·in
 	sweepSmooth                  // dst = in + W·(rhs − A·in)
@@ -66,7 +68,7 @@ func (m *AMG) putWork(w *amgWork) {
 func (m *AMG) newWork() *amgWork {
 	w := &amgWork{m: m}
 	k := len(m.levels)
-	for _, v := range []*[][]float64{&w.x, &w.b, &w.e, &w.d, &w.r, &w.s} {
+	for _, v := range []*[][]float64{&w.x, &w.b, &w.e, &w.d, &w.r, &w.s, &w.v} {
 		*v = make([][]float64, k)
 	}
 	for i, l := range m.levels {
@@ -79,8 +81,11 @@ func (m *AMG) newWork() *amgWork {
 		}
 		if i > 0 {
 			w.b[i], w.e[i] = make([]float64, l.n), make([]float64, l.n)
-			if !m.set.VCycle && !last {
+			if m.set.Cycle != VCycle && !last {
 				w.r[i], w.s[i] = make([]float64, l.n), make([]float64, l.n)
+				if m.set.Cycle == KCycle {
+					w.v[i] = make([]float64, l.n)
+				}
 			}
 		}
 	}
@@ -91,7 +96,7 @@ func (m *AMG) newWork() *amgWork {
 func (m *AMG) vectorBytes() (bytes int64) {
 	w := m.getWork()
 	defer m.putWork(w)
-	for _, vs := range [][][]float64{w.x, w.b, w.e, w.d, w.r, w.s} {
+	for _, vs := range [][][]float64{w.x, w.b, w.e, w.d, w.r, w.s, w.v} {
 		for _, v := range vs {
 			bytes += 8 * int64(len(v))
 		}
@@ -139,7 +144,10 @@ func (w *amgWork) cycle(i int, dst, b []float64) {
 		rhs, e := w.b[i+1], w.e[i+1]
 		w.sweep(sweepRestrict, l, rhs, spare, nil, l.rt.parts)
 		w.cycle(i+1, e, rhs)
-		if !m.set.VCycle && w.r[i+1] != nil {
+		switch {
+		case w.v[i+1] != nil:
+			w.accelerate(i+1, e, rhs)
+		case w.r[i+1] != nil:
 			// e ← e + C·(b − A·e) for the cycle C of the next level.
 			w.sweep(sweepResidual, next, w.r[i+1], e, rhs, next.parts)
 			w.cycle(i+1, w.s[i+1], w.r[i+1])
@@ -148,6 +156,43 @@ func (w *amgWork) cycle(i int, dst, b []float64) {
 		w.sweep(sweepProlong, l, x, e, nil, l.p.parts)
 	}
 	w.smooth(l, spare, x, w.d[i], b)
+}
+
+// enough is the part of the residual that the first step of a K-cycle may leave for
+// there to be no second one.
+const enough = 0.25
+
+// accelerate makes of the cycle e = C·b of level i at most two steps of flexible
+// conjugate gradients for A·x = b (Notay & Vassilevski 2008):
+//
+//	e ← (eᵀb/eᵀAe)·e   v = A·e   r = b − v        done if ‖r‖ ≤ ¼·‖b‖: x = e
+//	d = C·r            γ = dᵀv   ρ = dᵀAd − γ²/eᵀv
+//	x = (1 − γ·dᵀr/(eᵀv·ρ))·e + (dᵀr/ρ)·d
+//
+// Where a direction has no positive curvature, as rounding errors make of the null
+// space of a singular matrix, the step is not taken.
+func (w *amgWork) accelerate(i int, e, b []float64) {
+	l, team := w.m.levels[i], w.team
+	v, r, d := w.v[i], w.r[i], w.s[i]
+	w.sweep(sweepProduct, l, v, e, nil, l.parts)
+	ev, eb := parallel.Dot(team, e, v), parallel.Dot(team, e, b)
+	if !(ev > 0 && eb > 0) {
+		return
+	}
+	f := eb / ev
+	parallel.ScaleTo(team, e, f, e)
+	parallel.ScaleTo(team, v, f, v)
+	if parallel.SubScaled(team, r, 1, b, v) <= enough*enough*parallel.Dot(team, b, b) {
+		return
+	}
+	ev = f * eb
+	w.cycle(i, d, r)
+	u := w.x[i] // scratch between two cycles of this level
+	w.sweep(sweepProduct, l, u, d, nil, l.parts)
+	dv, dr := parallel.Dot(team, d, v), parallel.Dot(team, d, r)
+	if rho := parallel.Dot(team, d, u) - dv*(dv/ev); rho > 0 {
+		parallel.Axpby(team, e, dr/rho, d, 1-dv/ev*(dr/rho))
+	}
 }
 
 // sweep runs one operation over the chunks of a matrix.
@@ -163,13 +208,23 @@ func (w *amgWork) Chunk(c int) {
 	case sweepRestrict:
 		rt := &l.rt
 		lo, hi := rt.parts[c], rt.parts[c+1]
-		kernel.CSRProduct(w.dst, w.in, rt.ptr, rt.col, rt.val, lo, hi)
+		if rt.wide != nil {
+			kernel.CSRProduct(w.dst, w.in, rt.ptr, rt.col, rt.wide, lo, hi)
+		} else {
+			kernel.CSRProduct(w.dst, w.in, rt.ptr, rt.col, rt.val, lo, hi)
+		}
 		if w.f != 1 {
 			kernel.ScaleTo(w.dst[lo:hi], w.f, w.dst[lo:hi])
 		}
 		return
 	case sweepProlong:
-		kernel.CSRAdd(w.dst, w.in, l.p.ptr, l.p.col, l.p.val, l.p.parts[c], l.p.parts[c+1])
+		p := &l.p
+		lo, hi := p.parts[c], p.parts[c+1]
+		if p.wide != nil {
+			kernel.CSRAdd(w.dst, w.in, p.ptr, p.col, p.wide, lo, hi)
+		} else {
+			kernel.CSRAdd(w.dst, w.in, p.ptr, p.col, p.val, lo, hi)
+		}
 		return
 	}
 	// Rows of the level, in pieces that stay in the first-level cache between
@@ -177,6 +232,10 @@ func (w *amgWork) Chunk(c int) {
 	const piece = 512
 	for lo := l.parts[c]; lo < l.parts[c+1]; lo += piece {
 		hi := min(lo+piece, l.parts[c+1])
+		if w.op == sweepProduct {
+			l.product(w.dst, w.in, lo, hi)
+			continue
+		}
 		wt, b, dst := l.weight[lo:hi], w.rhs[lo:hi], w.dst[lo:hi]
 		switch w.op {
 		case sweepScale:
@@ -205,6 +264,9 @@ func (l *amgLevel) product(dst, x []float64, lo, hi int) {
 		return
 	}
 	kernel.CSRProduct(dst, x, l.ptr, l.col, l.val, lo, hi)
+	if l.lost != nil {
+		kernel.AddProduct(dst[lo:hi], l.lost[lo:hi], x[lo:hi])
+	}
 }
 
 // smoothZero smooths from zero, beginning in x. It returns which of the two vectors

@@ -3,6 +3,7 @@ package precond
 import (
 	"sync"
 
+	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
@@ -37,13 +38,20 @@ func (l *amgLevel) galerkin(team parallel.Team, a *amgMatrix, scale float64, nex
 		defer pool.Put(w)
 		lo, hi := parts[c], parts[c+1]
 		l.coarseRefs(a, out.ref, scale, lo, hi)
-		if next != nil {
-			l.galerkinNumbers(w, a, out, scale, lo, hi)
-			return
-		}
 		b := &bufs[c]
-		b.col32, b.val = make([]int32, 0, 16*(hi-lo)), make([]float64, 0, 16*(hi-lo))
-		l.galerkinRows(w, a, out, b, scale, lo, hi)
+		if next == nil {
+			b.col32, b.val = make([]int32, 0, 16*(hi-lo)), make([]float64, 0, 16*(hi-lo))
+		}
+		switch {
+		case next != nil && l.double:
+			galerkinNumbers(l, l.p.wide, w, a, out, scale, lo, hi)
+		case next != nil:
+			galerkinNumbers(l, l.p.val, w, a, out, scale, lo, hi)
+		case l.double:
+			galerkinRows(l, l.p.wide, w, a, out, b, scale, lo, hi)
+		default:
+			galerkinRows(l, l.p.val, w, a, out, b, scale, lo, hi)
+		}
 	}))
 	if next == nil {
 		n := prefixSum(out.ptr)
@@ -64,7 +72,7 @@ func (l *amgLevel) coarseRefs(a *amgMatrix, ref []float64, scale float64, lo, hi
 	for i := lo; i < hi; i++ {
 		sum := 0.0
 		for k := rt.ptr[i]; k < rt.ptr[i+1]; k++ {
-			r := float64(rt.val[k])
+			r := rt.at(k)
 			sum += r * (scale * a.diag[rt.col[k]]) * r
 		}
 		ref[i] = sum
@@ -76,7 +84,7 @@ func (w *galerkinWork) row(rt *transfer, a *amgMatrix, scale float64, row int) {
 	index, col, val := w.fine, w.col[:0], w.val[:0]
 	for k := rt.ptr[row]; k < rt.ptr[row+1]; k++ {
 		i := rt.col[k]
-		r := float64(rt.val[k]) * scale
+		r := rt.at(k) * scale
 		as := a.col[a.ptr[i]:a.ptr[i+1]]
 		vs := a.val[a.ptr[i]:a.ptr[i+1]]
 		vs = vs[:len(as)]
@@ -95,37 +103,37 @@ func (w *galerkinWork) row(rt *transfer, a *amgMatrix, scale float64, row int) {
 }
 
 // galerkinRows appends coarse rows lo … hi-1 to b and puts their lengths into
-// out.ptr.
-func (l *amgLevel) galerkinRows(w *galerkinWork, a, out *amgMatrix, b *rowBuffer, scale float64, lo, hi int) {
+// out.ptr. val are the values of P.
+func galerkinRows[V kernel.Value](l *amgLevel, val []V, w *galerkinWork, a, out *amgMatrix, b *rowBuffer, scale float64, lo, hi int) {
 	p := &l.p
-	index, col, val := w.coarse, b.col32, b.val
+	index, col, sum := w.coarse, b.col32, b.val
 	for row := lo; row < hi; row++ {
 		w.row(&l.rt, a, scale, row)
 		begin := len(col)
 		for q, j := range w.col {
 			t := w.val[q]
 			u, v := p.ptr[j], p.ptr[j+1]
-			ps, pv := p.col[u:v], p.val[u:v]
+			ps, pv := p.col[u:v], val[u:v]
 			pv = pv[:len(ps)]
 			for e, g := range ps {
 				s := t * float64(pv[e])
 				if at := int(index[g]); at >= begin && at < len(col) && col[at] == g {
-					val[at] += s
+					sum[at] += s
 					continue
 				}
 				index[g] = int32(len(col))
 				col = append(col, g)
-				val = append(val, s)
+				sum = append(sum, s)
 			}
 		}
 		out.ptr[row+1] = len(col) - begin
 	}
-	b.col32, b.val = col, val
+	b.col32, b.val = col, sum
 }
 
 // galerkinNumbers computes coarse rows lo … hi-1 where the pattern is known. It adds in
 // the order of galerkinRows.
-func (l *amgLevel) galerkinNumbers(w *galerkinWork, a, out *amgMatrix, scale float64, lo, hi int) {
+func galerkinNumbers[V kernel.Value](l *amgLevel, val []V, w *galerkinWork, a, out *amgMatrix, scale float64, lo, hi int) {
 	p, index := &l.p, w.coarse
 	for row := lo; row < hi; row++ {
 		w.row(&l.rt, a, scale, row)
@@ -137,7 +145,7 @@ func (l *amgLevel) galerkinNumbers(w *galerkinWork, a, out *amgMatrix, scale flo
 		for q, j := range w.col {
 			t := w.val[q]
 			u, v := p.ptr[j], p.ptr[j+1]
-			ps, pv := p.col[u:v], p.val[u:v]
+			ps, pv := p.col[u:v], val[u:v]
 			pv = pv[:len(ps)]
 			for e, g := range ps {
 				sum[index[g]] += t * float64(pv[e])

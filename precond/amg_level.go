@@ -15,11 +15,17 @@ import (
 // the next level.
 type amgLevel struct {
 	n, nnz int
+	double bool // P, and the matrix, in float64
 	ptr    []int
 	col    []int32
 	val    []float32 // level 1 on
-	val64  []float64 // the caller's, on the finest level
-	parts  []int
+	val64  []float64 // instead of val: the caller's, on the finest level, and with AMGSettings.Double
+	// lost is what rounding to float32 took from the sum of each row, nil if nothing.
+	// Added to the diagonal it makes the energy of what is constant where connections
+	// are strong as small as it was: the coarsest matrix, made of unrounded ones, is
+	// consistent with this one, without which a W-cycle is not definite.
+	lost  []float64
+	parts []int
 
 	weight []float64 // of the smoother
 	lambda float64   // bound of the spectrum of diag(weight)·A, for Chebyshev
@@ -38,6 +44,7 @@ type transfer struct {
 	ptr        []int
 	col        []int32
 	val        []float32
+	wide       []float64 // instead of val, with AMGSettings.Double
 	parts      []int
 }
 
@@ -111,7 +118,7 @@ func (m *AMG) build(ctx context.Context, csr *hvp.CSR) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("precond: amg: %w", err)
 		}
-		l := &amgLevel{}
+		l := &amgLevel{double: m.set.Double}
 		if len(old) > 0 {
 			l, old = old[0], old[1:]
 		} else {
@@ -125,7 +132,7 @@ func (m *AMG) build(ctx context.Context, csr *hvp.CSR) error {
 			if factor == nil {
 				factor = &denseFactor{}
 			}
-			if err := factor.factorise(a.ptr, a.col, a.val, a.ref, pivotTolerance(m.n, i)); err != nil {
+			if err := factor.factorise(a.ptr, a.col, a.val, a.ref, pivotTolerance(m.n, i, m.set.Double)); err != nil {
 				return err
 			}
 			m.coarse = factor
@@ -179,10 +186,14 @@ func (m *AMG) build(ctx context.Context, csr *hvp.CSR) error {
 // square of 2⁻²⁴, with a margin.
 const coarseNoise = 0x1p-44
 
+// coarseNoiseDouble is the same for P in float64: what the sums of the triple product
+// leave, with a margin.
+const coarseNoiseDouble = 0x1p-49
+
 // pivotTolerance returns how large, relative to the diagonal, a pivot of the coarsest
 // matrix may be that should be zero. Noise adds up over all rows of the finest.
-func pivotTolerance(n, level int) float64 {
-	if level == 0 {
+func pivotTolerance(n, level int, double bool) float64 {
+	if level == 0 || double {
 		return 0x1p-52 * float64(n+100)
 	}
 	return min(0x1p-10, 0x1p-47*float64(n+100))
@@ -197,10 +208,14 @@ func (l *amgLevel) look(team parallel.Team, a *amgMatrix, level int, m *AMG) err
 	if !reuse {
 		l.parts = balance(a.ptr, partEntries)
 	}
-	if level == 0 {
-		l.val64 = a.val
-	} else {
+	narrow := level > 0 && !m.set.Double
+	if narrow {
 		l.val = parallel.Grow(l.val, len(a.val))
+		if m.set.NearNull == nil && m.set.BlockSize <= 1 {
+			l.lost = parallel.Grow(l.lost, n)
+		}
+	} else {
+		l.val64 = a.val
 	}
 	l.weight = parallel.Grow(l.weight, n)
 	a.diag = make([]float64, n)
@@ -211,15 +226,25 @@ func (l *amgLevel) look(team parallel.Team, a *amgMatrix, level int, m *AMG) err
 	}
 	part := make([]seen, chunks)
 	zero := !m.structure.Has(hvp.Definite) || level > 0
+	noise := coarseNoise
+	if m.set.Double {
+		noise = coarseNoiseDouble
+	}
 	team.Run(chunks, parallel.TaskFunc(func(c int) {
 		s := seen{lower: math.Inf(1), least: math.Inf(1), bad: -1}
 		for i := l.parts[c]; i < l.parts[c+1]; i++ {
 			p, q := a.ptr[i], a.ptr[i+1]
 			cs, vs := a.col[p:q], a.val[p:q]
-			if level > 0 {
+			if narrow {
 				out := l.val[p:q]
+				lost := 0.0
 				for k, v := range vs {
-					out[k] = float32(v)
+					r := float32(v)
+					out[k] = r
+					lost += v - float64(r)
+				}
+				if l.lost != nil {
+					l.lost[i] = lost
 				}
 			}
 			var d, sum, off float64
@@ -237,7 +262,7 @@ func (l *amgLevel) look(team parallel.Team, a *amgMatrix, level int, m *AMG) err
 			if level > 0 {
 				size = a.ref[i]
 			}
-			tiny := coarseNoise * size
+			tiny := noise * size
 			switch {
 			case zero && off <= tiny && math.Abs(d) <= tiny && (level > 0 || d == 0):
 				s.zeros++
@@ -353,6 +378,9 @@ func (l *amgLevel) bound(team parallel.Team) {
 				}
 				sum += math.Abs(v) * math.Sqrt(l.weight[l.col[k]])
 			}
+			if l.lost != nil {
+				sum += math.Abs(l.lost[i]) * math.Sqrt(l.weight[i])
+			}
 			part[c] = max(part[c], sum*math.Sqrt(l.weight[i]))
 		}
 	}))
@@ -364,12 +392,12 @@ func (l *amgLevel) bound(team parallel.Team) {
 
 // bytes returns the memory of the level beyond the vectors.
 func (l *amgLevel) bytes(finest bool) int64 {
-	b := int64(len(l.weight))*8 + int64(len(l.weak)) + int64(len(l.agg))*4 + int64(len(l.parts))*8
+	b := int64(len(l.weight)+len(l.lost))*8 + int64(len(l.weak)) + int64(len(l.agg))*4 + int64(len(l.parts))*8
 	if !finest {
 		b += int64(len(l.ptr)+len(l.val64))*8 + int64(len(l.col)+len(l.val))*4
 	}
 	for _, t := range []*transfer{&l.p, &l.rt} {
-		b += int64(len(t.ptr)+len(t.parts))*8 + int64(len(t.col)+len(t.val))*4
+		b += int64(len(t.ptr)+len(t.parts))*8 + int64(len(t.col)+len(t.val))*4 + int64(len(t.wide))*8
 	}
 	return b
 }

@@ -123,10 +123,14 @@ func (l *amgLevel) coarsenBlocks(team parallel.Team, a *amgMatrix, near *nearNul
 	}))
 	if same {
 		for c, b := range bufs {
-			copy(l.p.val[l.p.ptr[l.parts[c]]:], b.val32)
+			if at := l.p.ptr[l.parts[c]]; l.double {
+				copy(l.p.wide[at:], b.val)
+			} else {
+				copy(l.p.val[at:], b.val32)
+			}
 		}
 	} else {
-		l.p.join(team, l.parts, bufs)
+		l.p.join(team, l.parts, bufs, l.double)
 	}
 	l.transpose(team, same)
 	*near = nearNull{k: near.k, b: t.coarse, start: t.start}
@@ -263,9 +267,7 @@ func (t *tentative) smooth(l *amgLevel, a *amgMatrix, b *rowBuffer, index, of []
 				}
 			}
 		}
-		for _, x := range sum {
-			b.val32 = append(b.val32, float32(x))
-		}
+		b.append(sum, l.double)
 		if lengths {
 			l.p.ptr[i+1] = len(b.col32) - begin
 		}

@@ -55,7 +55,7 @@ func (s *scaledMatrix) Apply(ctx context.Context, dst, x []float64) error {
 
 // smoothProlongation sets P = (I − ω·D⁻¹·A_F)·T for the T that has a one for each node
 // in the column of its aggregate.
-func (l *amgLevel) smoothProlongation(team parallel.Team, a *amgMatrix, omega float64, same bool) {
+func (l *amgLevel) smoothProlongation(team parallel.Team, a *amgMatrix, omega, strength float64, same bool) {
 	chunks := len(l.parts) - 1
 	bufs := make([]rowBuffer, chunks)
 	if !same {
@@ -66,9 +66,19 @@ func (l *amgLevel) smoothProlongation(team parallel.Team, a *amgMatrix, omega fl
 		b := &bufs[c]
 		if same {
 			p, q := l.p.ptr[lo], l.p.ptr[hi]
-			b.col32, b.val32 = l.p.col[p:p:q], l.p.val[p:p:q]
+			b.col32 = l.p.col[p:p:q]
+			if l.double {
+				b.val = l.p.wide[p:p:q]
+			} else {
+				b.val32 = l.p.val[p:p:q]
+			}
 		} else {
-			b.col32, b.val32 = make([]int32, 0, 3*(hi-lo)), make([]float32, 0, 3*(hi-lo))
+			b.col32 = make([]int32, 0, 3*(hi-lo))
+			if l.double {
+				b.val = make([]float64, 0, 3*(hi-lo))
+			} else {
+				b.val32 = make([]float32, 0, 3*(hi-lo))
+			}
 		}
 		var row [64]float64
 		acc := row[:]
@@ -83,18 +93,20 @@ func (l *amgLevel) smoothProlongation(team parallel.Team, a *amgMatrix, omega fl
 			}
 			p, q := a.ptr[i], a.ptr[i+1]
 			cs, vs := a.col[p:q], a.val[p:q]
-			var weak []bool
+			// Entries up to limit are filtered: all that are weak where diagonals are
+			// alike.
+			limit, d := -1.0, a.diag[i]
 			if l.weak != nil {
-				weak = l.weak[p:q]
+				limit = max(strength, 0) * a.diag[i]
+				d = filteredDiagonal(vs, limit, d)
 			}
-			d := filteredDiagonal(vs, weak, a.diag[i])
 			f := omega / d
 			// Rows are short: looking through the columns found so far is faster
 			// than any table.
 			b.col32 = append(b.col32, own)
 			acc[0] = 1 - omega
 			for k, j := range cs {
-				if int(j) == i || weak != nil && weak[k] {
+				if int(j) == i || math.Abs(vs[k]) <= limit {
 					continue
 				}
 				g := l.agg[j]
@@ -118,29 +130,24 @@ func (l *amgLevel) smoothProlongation(team parallel.Team, a *amgMatrix, omega fl
 				}
 				acc[at] = -t
 			}
-			for k := range b.col32[begin:] {
-				b.val32 = append(b.val32, float32(acc[k]))
-			}
+			b.append(acc[:len(b.col32)-begin], l.double)
 			if !same {
 				l.p.ptr[i+1] = len(b.col32) - begin
 			}
 		}
 	}))
 	if !same {
-		l.p.join(team, l.parts, bufs)
+		l.p.join(team, l.parts, bufs, l.double)
 	}
 }
 
-// filteredDiagonal returns a_ii with the weak entries of the row added, as long as
+// filteredDiagonal returns a_ii with the entries of the row up to limit added, as long as
 // that leaves a good part of it.
-func filteredDiagonal(row []float64, weak []bool, d float64) float64 {
-	if weak == nil {
-		return d
-	}
+func filteredDiagonal(row []float64, limit, d float64) float64 {
 	sum := d
-	for k, w := range weak {
-		if w {
-			sum += row[k]
+	for _, v := range row {
+		if math.Abs(v) <= limit {
+			sum += v
 		}
 	}
 	if sum < d/4 || sum > 4*d || math.IsNaN(sum) {
@@ -156,14 +163,46 @@ type rowBuffer struct {
 	val   []float64
 }
 
+// append adds the values of a row of P.
+func (b *rowBuffer) append(row []float64, double bool) {
+	if double {
+		b.val = append(b.val, row...)
+		return
+	}
+	for _, v := range row {
+		b.val32 = append(b.val32, float32(v))
+	}
+}
+
+// alloc makes room for n entries.
+func (t *transfer) alloc(n int, double bool) {
+	t.col = make([]int32, n)
+	if double {
+		t.wide = make([]float64, n)
+	} else {
+		t.val = make([]float32, n)
+	}
+}
+
+// at returns entry k.
+func (t *transfer) at(k int) float64 {
+	if t.wide != nil {
+		return t.wide[k]
+	}
+	return float64(t.val[k])
+}
+
 // join puts the rows of all chunks together; ptr[i+1] is the length of row i.
-func (t *transfer) join(team parallel.Team, parts []int, bufs []rowBuffer) {
-	n := prefixSum(t.ptr)
-	t.col, t.val = make([]int32, n), make([]float32, n)
+func (t *transfer) join(team parallel.Team, parts []int, bufs []rowBuffer, double bool) {
+	t.alloc(prefixSum(t.ptr), double)
 	team.Run(len(bufs), parallel.TaskFunc(func(c int) {
 		at := t.ptr[parts[c]]
 		copy(t.col[at:], bufs[c].col32)
-		copy(t.val[at:], bufs[c].val32)
+		if double {
+			copy(t.wide[at:], bufs[c].val)
+		} else {
+			copy(t.val[at:], bufs[c].val32)
+		}
 		bufs[c] = rowBuffer{}
 	}))
 	t.parts = balance(t.ptr, partEntries)
@@ -187,7 +226,8 @@ func (l *amgLevel) transpose(team parallel.Team, same bool) {
 	parts := setupParts(p.rows)
 	low, next := make([]int, parts), make([][]int32, parts)
 	if !same {
-		*r = transfer{rows: p.cols, cols: p.rows, ptr: make([]int, p.cols+1), col: make([]int32, len(p.col)), val: make([]float32, len(p.col))}
+		*r = transfer{rows: p.cols, cols: p.rows, ptr: make([]int, p.cols+1)}
+		r.alloc(len(p.col), l.double)
 	}
 	team.Run(parts, parallel.TaskFunc(func(c int) {
 		lo, hi := setupPart(c, parts, p.rows)
@@ -231,7 +271,12 @@ func (l *amgLevel) transpose(team parallel.Team, same bool) {
 				j := int(p.col[k])
 				at := r.ptr[j] + int(place[j-base])
 				place[j-base]++
-				r.col[at], r.val[at] = int32(i), p.val[k]
+				r.col[at] = int32(i)
+				if p.wide != nil {
+					r.wide[at] = p.wide[k]
+				} else {
+					r.val[at] = p.val[k]
+				}
 			}
 		}
 	}))

@@ -96,8 +96,10 @@ func TestAMGContract(t *testing.T) {
 	n := rows * cols
 	a, other := laplacian(t, 0.01, rows, cols), stencil(t, 0.7, rows, cols)
 	for name, s := range map[string]*precond.AMGSettings{
-		"V-cycle":           {VCycle: true, CoarseSize: 20},
+		"V-cycle":           {Cycle: precond.VCycle, CoarseSize: 20},
 		"deep W-cycle":      {CoarseSize: 2},
+		"double":            {CoarseSize: 20, Double: true},
+		"double vectors":    {NearNull: [][]float64{ramp(n, 0), ramp(n, 1), ramp(n, 0)}, CoarseSize: 50, Double: true},
 		"chebyshev 1":       {ChebyshevDegree: 1, CoarseSize: 50},
 		"chebyshev 2":       {ChebyshevDegree: 2, CoarseSize: 50},
 		"chebyshev 3":       {ChebyshevDegree: 3, CoarseSize: 50},
@@ -337,7 +339,7 @@ func TestAMGErrors(t *testing.T) {
 	}
 	a := laplacian(t, 0, 30, 30)
 	for _, s := range []precond.AMGSettings{
-		{Strength: math.NaN()}, {Strength: 1}, {CoarseSize: -1}, {CoarseSize: 6000}, {MaxLevels: -1}, {ChebyshevDegree: -1},
+		{Strength: math.NaN()}, {Strength: 1}, {CoarseSize: -1}, {CoarseSize: 6000}, {MaxLevels: -1}, {Cycle: 3}, {ChebyshevDegree: -1},
 		{BlockSize: -1}, {BlockSize: 7}, {NearNull: [][]float64{{1, 2}}}, {NearNull: [][]float64{filled(900, math.NaN())}},
 	} {
 		if _, err := precond.NewAMG(t.Context(), a, &s); err == nil {

@@ -22,7 +22,7 @@ func init() { // Auto looks at the catalogue
 			return NewILU(ctx, a, &ILUSettings{Fill: -1})
 		})},
 		{"ilut", "incomplete LU factorisation with threshold and limited fill, by subdomains", withDefaults(NewILU)},
-		{"cholesky", "complete Cholesky factorisation within the envelope, for long and thin graphs", withDefaults(NewCholesky)},
+		{"cholesky", "complete Cholesky factorisation, within the envelope or by sparse columns", withDefaults(NewCholesky)},
 		{"chebyshev", "a Chebyshev polynomial, products with the operator only", withDefaults(NewChebyshev)},
 		{"multigrid", "a geometric multigrid cycle, for operators on a grid", withDefaults(NewMultigrid)},
 		{"amg", "algebraic multigrid by smoothed aggregation", withDefaults(NewAMG)},

@@ -1,6 +1,7 @@
 package precond_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/precond"
+	"github.com/hgsolve/hgsolve/precond/precondtest"
 )
 
 // path returns the Laplacian of a path of n points plus shift·I, its rows in an order
@@ -34,10 +36,10 @@ func path(t *testing.T, n int, shift float64) *hvp.CSR {
 	return a
 }
 
-// TestCholeskyIsExact: A·M·x = x, in either order.
+// TestCholeskyIsExact: A·M·x = x, in any order.
 func TestCholeskyIsExact(t *testing.T) {
 	for name, a := range map[string]*hvp.CSR{"path": path(t, 1000, 0.1), "grid": grid(t, 23, 17, 0.01), "one": grid(t, 1, 1, 1)} {
-		for _, o := range []precond.Ordering{precond.OrderNatural, precond.OrderRCM} {
+		for _, o := range []precond.Ordering{precond.OrderNatural, precond.OrderRCM, precond.OrderAMD} {
 			m, err := precond.NewCholesky(t.Context(), a, &precond.CholeskySettings{Ordering: o})
 			if err != nil {
 				t.Fatal(err)
@@ -93,8 +95,77 @@ func TestCholeskyOfSingular(t *testing.T) {
 	}
 }
 
+// TestCholeskyContract puts each form through the conformance test.
+func TestCholeskyContract(t *testing.T) {
+	for _, o := range []precond.Ordering{precond.OrderNatural, precond.OrderRCM, precond.OrderAMD} {
+		build := func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+			return precond.NewCholesky(ctx, a, &precond.CholeskySettings{Ordering: o})
+		}
+		precondtest.Test(t, grid(t, 31, 23, 0.01), grid(t, 31, 23, 0.7), build, nil)
+		m, err := build(t.Context(), grid(t, 31, 23, 0.01))
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply, _ := precondtest.Allocations(m)
+		if n := testing.AllocsPerRun(10, apply); n != 0 && !raceEnabled {
+			t.Errorf("%v: %v allocations per Apply", o, n)
+		}
+	}
+}
+
+// TestCholeskyChooses: the form that takes less time, by the counts of both; another
+// pattern on refresh has its own.
+func TestCholeskyChooses(t *testing.T) {
+	note := func(m *precond.Cholesky) string { return strings.Join(m.Report().Notes, "; ") }
+	for _, c := range []struct {
+		name string
+		a    *hvp.CSR
+		want string
+	}{
+		{"chain", path(t, 1000, 0.1), "RCM order, 999 entries in the envelope"},
+		{"strip", grid(t, 300, 4, 0.1), "natural order"},
+		{"square", grid(t, 90, 90, 0.1), "AMD order"},
+		{"full", symmetric(t, 3, hvp.SPD, map[[2]int]float64{{0, 0}: 2, {1, 1}: 2, {2, 2}: 2, {0, 1}: 1, {0, 2}: 1, {1, 2}: 1}), "natural order, 3 entries"},
+	} {
+		m, err := precond.NewCholesky(t.Context(), c.a, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(note(m), c.want) {
+			t.Errorf("%s: %q, want %q", c.name, note(m), c.want)
+		}
+	}
+	m, err := precond.NewCholesky(t.Context(), grid(t, 90, 90, 0.1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := grid(t, 2025, 4, 0.1)
+	if err := m.Refresh(t.Context(), other); err != nil || !strings.Contains(note(m), "natural") {
+		t.Errorf("refresh by a strip: %v, %q", err, note(m))
+	}
+	x, y, z := rhs(8100), make([]float64, 8100), make([]float64, 8100)
+	if err := m.Apply(t.Context(), y, x); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Apply(t.Context(), z, y); err != nil {
+		t.Fatal(err)
+	}
+	for i := range x {
+		if math.Abs(z[i]-x[i]) > 1e-11 {
+			t.Fatalf("element %d of A·M·x is %v, want %v", i, z[i], x[i])
+		}
+	}
+	// What the one form cannot have, the other may.
+	if _, err := precond.NewCholesky(t.Context(), grid(t, 90, 90, 0.1), &precond.CholeskySettings{MaxEntries: 200_000}); err != nil {
+		t.Errorf("entries for the sparse form only: %v", err)
+	}
+}
+
 func TestCholeskyRefuses(t *testing.T) {
 	var e *precond.NotPositiveError
+	if _, err := precond.NewCholesky(t.Context(), grid(t, 20, 20, -0.5), &precond.CholeskySettings{Ordering: precond.OrderAMD}); !errors.As(err, &e) || !errors.Is(err, precond.ErrIndefinite) {
+		t.Errorf("indefinite, by columns: %v", err)
+	}
 	if _, err := precond.NewCholesky(t.Context(), path(t, 20, -0.5), nil); !errors.As(err, &e) || !errors.Is(err, precond.ErrIndefinite) {
 		t.Errorf("indefinite: %v", err)
 	}

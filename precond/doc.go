@@ -9,7 +9,7 @@
 //	has nothing but products                 [Chebyshev]
 //	is on a grid, coarsens itself            [Multigrid]
 //	has entries: elliptic, any size          [AMG]
-//	  definite                               [IC]; long and thin [Cholesky]
+//	  definite                               [IC]; little fill [Cholesky]
 //	  not symmetric                          [ILU]
 //	  several unknowns per node              [BlockJacobi]
 //	is a ridge above few large eigenvalues   [Nystrom]
@@ -46,5 +46,5 @@
 // # Saddle points, complete factorisations
 //
 // [Saddle] joins preconditioners of the blocks of a saddle-point operator. [Cholesky]
-// is complete, for matrices whose graph is long and thin.
+// is complete, for matrices whose graph is long and thin, or a grid in the plane.
 package precond

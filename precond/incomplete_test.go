@@ -24,6 +24,7 @@ func makers(symmetric bool) []maker {
 	small := precond.Subdomains{Rows: 200, Ordering: precond.OrderNatural}
 	rcm := precond.Subdomains{Rows: 150, Overlap: 2, Ordering: precond.OrderRCM}
 	none := precond.Subdomains{Rows: 200, Overlap: -1}
+	amd := precond.Subdomains{Rows: 150, Ordering: precond.OrderAMD}
 	var list []maker
 	for _, k := range precond.Kinds() {
 		switch k.Name {
@@ -39,7 +40,7 @@ func makers(symmetric bool) []maker {
 		for name, o := range map[string]precond.ICSettings{
 			"ic-subdomains": {Subdomains: small}, "ic-rcm": {Subdomains: rcm}, "ic-no-overlap": {Subdomains: none},
 			"ic-single": {Subdomains: rcm, Single: true}, "ic-levels": {Levels: true}, "ic0-levels": {Fill: -1, Levels: true},
-			"ic0-subdomains": {Fill: -1, Subdomains: small},
+			"ic0-subdomains": {Fill: -1, Subdomains: small}, "ic-amd": {Subdomains: amd},
 		} {
 			list = append(list, maker{name, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
 				m, err := precond.NewIC(ctx, a, &o)
@@ -52,7 +53,7 @@ func makers(symmetric bool) []maker {
 	}
 	for name, o := range map[string]precond.ILUSettings{
 		"ilut-subdomains": {Subdomains: small}, "ilut-rcm": {Subdomains: rcm}, "ilut-no-overlap": {Subdomains: none},
-		"ilut-single": {Subdomains: rcm, Single: true}, "ilut-levels": {Levels: true}, "ilu0-levels": {Fill: -1, Levels: true},
+		"ilut-single": {Subdomains: rcm, Single: true}, "ilut-levels": {Levels: true}, "ilut-amd": {Subdomains: amd}, "ilu0-levels": {Fill: -1, Levels: true},
 		"ilut-matched": {Matching: precond.MatchAlways, Subdomains: small}, "ilut-matched-levels": {Matching: precond.MatchAlways, Levels: true},
 	} {
 		list = append(list, maker{name, func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {

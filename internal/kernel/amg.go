@@ -70,6 +70,14 @@ func CSRAdd[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, h
 	}
 }
 
+// AddProduct adds m∘x to y.
+func AddProduct(y, m, x []float64) {
+	m, x = m[:len(y)], x[:len(y)]
+	for i := range y {
+		y[i] += m[i] * x[i]
+	}
+}
+
 // SubFrom sets y = b − y.
 func SubFrom(y, b []float64) {
 	b = b[:len(y)]

@@ -56,6 +56,13 @@ func testSmoothing[V Value](t *testing.T) {
 				t.Fatalf("n = %d, row %d: residual %v, smoothed %v", n, i, res[i], smooth[i])
 			}
 		}
+		sum = append([]float64(nil), d...)
+		AddProduct(sum, m, x)
+		for i := range n {
+			if sum[i] != d[i]+m[i]*x[i] {
+				t.Fatalf("n = %d, row %d: sum %v, want %v", n, i, sum[i], d[i]+m[i]*x[i])
+			}
+		}
 		for _, c := range []float64{0, 2} {
 			upd, next := append([]float64(nil), d...), append([]float64(nil), ax...)
 			ChebyshevStep(next, x, upd, m, b, c, 0.5)

@@ -23,7 +23,8 @@ type Build func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, er
 // what build makes for a: that of operators and of what M promises
 // ([hvptest.TestOperator]), the same bits from a build with any number of workers,
 // from a second build and from a refresh, a report that is filled in, and named
-// errors for other shapes. other has the shape of a and different values. A nil
+// errors for other shapes. What says that it is [hvp.Varying] is not tested as an
+// operator. other has the shape of a and different values. A nil
 // opt means the defaults of hvptest.
 //
 // That Apply allocates nothing is for a test of its own, since it needs package
@@ -39,7 +40,9 @@ func Test(t TB, a, other hvp.Operator, build Build, opt *hvptest.Options) {
 	if rows, cols := m.Dims(); rows != n || cols != n {
 		t.Fatalf("%v is %d×%d for an operator of order %d", m, rows, cols, n)
 	}
-	hvptest.TestOperator(t, m, opt)
+	if !hvp.StructureOf(m).Has(hvp.Varying) { // else it is no operator to be tested
+		hvptest.TestOperator(t, m, opt)
+	}
 	if m.String() == "" {
 		t.Errorf("the preconditioner %T has no name", m)
 	}
