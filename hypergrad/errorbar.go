@@ -22,6 +22,11 @@ import (
 // arXiv 2002.03722, in the form of Ye, Peyré, Cremers & Ablin, 2024, with the
 // Hessian as preconditioner).
 //
+// The first bar of a problem (see [SequenceSettings] for what counts as one) also
+// compares the products and the slopes of ℓ that dL/dw was made of with differences of
+// G and ℓ along one random direction of y and one of w, at five evaluations. If one of
+// them is grossly wrong the bar is not trusted, and [Report].Warnings names the piece.
+//
 // # What it costs
 //
 // Both systems are solved loosely, to a residual of a tenth, which leaves the
@@ -32,6 +37,13 @@ import (
 // move of y does to p and what the correction of q does nearly cancel, so that a
 // tenth of either is more than the difference, both systems are solved again,
 // sharper.
+//
+// A residual of a tenth can hide more than a tenth of the effect on dL/dw where the
+// spectrum is wide and the data smooth. Of 540 trusted estimates for kernel ridge
+// regression with 25 points, Poisson regression and equilibrium networks, nine in ten
+// were 0.89 … 1.20 times the error, and five in all beyond 0.5 … 2: all of them of kernel
+// ridge, the worst 5.6 times. ErrorBarRTol = 0.01 made nine in ten 0.97 … 1.10 times, and
+// left one beyond, at 4.
 //
 // One system of two columns, H·[q d] = [∂ℓ/∂y, G], would take the same products in
 // fewer sweeps over H. It gains nothing worth having: BenchmarkErrorBarTogether

@@ -75,6 +75,9 @@ func (e *Estimator) Gradients(ctx context.Context, p Equation, losses []LossFunc
 	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"dst", len(dst), nw * k}); err != nil {
 		return rep, err
 	}
+	if err := checkApart(dst, vector{"y", y}, vector{"w", w}); err != nil {
+		return rep, err
+	}
 	ctx, team := e.scope(ctx)
 	start := time.Now()
 	lin, settings, err := e.openSeveral(ctx, p, y, w, true, &rep)
@@ -152,6 +155,9 @@ func (e *Estimator) Tangents(ctx context.Context, p Equation, y, w, u []float64,
 		return rep, fmt.Errorf("hypergrad: %d tangents", k)
 	}
 	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"u", len(u), nw * k}, length{"dst", len(dst), ny * k}); err != nil {
+		return rep, err
+	}
+	if err := checkApart(dst, vector{"y", y}, vector{"w", w}, vector{"u", u}); err != nil {
 		return rep, err
 	}
 	ctx, team := e.scope(ctx)
