@@ -298,3 +298,21 @@ func TestOutOfRange(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallPreconditioner: rᵀMr below the range of float64 says nothing of the sign of M.
+func TestSmallPreconditioner(t *testing.T) {
+	const n = 3
+	op := dense(n, diag(1e290, 2e290, 3e290))
+	op.Promise = hvp.SPD
+	m, err := hvp.NewDiagonal(constant(n, 1e-290))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"cg", "minres", "auto"} {
+		x := make([]float64, n)
+		res, err := newMethod(t, method).Solve(context.Background(), op, x, constant(n, 1e-40), &krylov.Settings{Precond: m})
+		if err == nil || res.Status == krylov.IndefinitePreconditioner {
+			t.Errorf("%s: %v, %v", method, res.Status, err)
+		}
+	}
+}
