@@ -122,7 +122,7 @@ func (o *precondOptions) check(fs *flag.FlagSet) error {
 	if err := jsonOnOutput(o.json, &o.format); err != nil {
 		return err
 	}
-	return checkOutputs(outputFlag{"-json", o.json}, outputFlag{"-plot", o.chart})
+	return checkOutputs(append(o.inputs(), o.system.inputs()...), fileFlag{"-json", o.json}, fileFlag{"-plot", o.chart})
 }
 
 // chosen returns the names of -kinds.

@@ -139,7 +139,12 @@ func (o *solveOptions) check() error {
 	if _, _, err := parseRandom(o.rhs); err != nil {
 		return err
 	}
-	return checkOutputs(outputFlag{"-out", o.out}, outputFlag{"-history", o.history}, outputFlag{"-json", o.json})
+	return checkOutputs(o.inputs(), fileFlag{"-out", o.out}, fileFlag{"-history", o.history}, fileFlag{"-json", o.json})
+}
+
+// inputs are the files that are read.
+func (o *solveOptions) inputs() []fileFlag {
+	return []fileFlag{{"-matrix", o.matrix}, {"-rhs", o.rhs}, {"-x0", o.x0}}
 }
 
 // newMethod returns the method of -method and -restart.
