@@ -80,7 +80,8 @@ type Estimator struct {
 	direction      []float64 // scratch of length n_w
 	refined, delta []float64 // of the error bar: y₁, and d or δ
 	corrected      []float64
-	several        several // systems at once
+	tangentOf      Equation // whose first tangent has been compared with differences
+	several        several  // systems at once
 	effect         effectWatch
 }
 

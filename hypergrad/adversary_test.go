@@ -183,6 +183,128 @@ func TestWrongPieces(t *testing.T) {
 	}
 }
 
+// TestWrongTangent: a tangent that does not keep G as it is gets a warning.
+func TestWrongTangent(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		name  string
+		spoil func(p *hypergrad.FixedPoint)
+		wrong bool
+	}{
+		{"nothing", func(*hypergrad.FixedPoint) {}, false},
+		{"differences", func(p *hypergrad.FixedPoint) { p.JVP, p.JVPW = nil, nil }, false},
+		{"transpose", func(p *hypergrad.FixedPoint) { p.JVP = p.VJP }, true},
+		{"mixed is zero", func(p *hypergrad.FixedPoint) {
+			p.JVPW = func(dst, _, _, _ []float64) error { clear(dst); return nil }
+		}, true},
+		{"mixed of the wrong sign", func(p *hypergrad.FixedPoint) {
+			right := p.JVPW
+			p.JVPW = func(dst, u, y, w []float64) error {
+				err := right(dst, u, y, w)
+				for i := range dst {
+					dst[i] = -dst[i]
+				}
+				return err
+			}
+		}, true},
+	} {
+		f := equilibriumNet()
+		y := slices.Clone(f.y)
+		if _, err := f.inner(0, 1e-13).Solve(ctx, f.p, y, f.w); err != nil {
+			t.Fatal(err)
+		}
+		p := *f.p.(*hypergrad.FixedPoint)
+		c.spoil(&p)
+		u, dst := make([]float64, len(f.w)), make([]float64, len(y))
+		u[1], u[2] = 1, -3
+		rep, err := new(hypergrad.Estimator).Tangent(ctx, &p, y, f.w, u, dst)
+		if err != nil || (len(rep.Warnings) > 0) != c.wrong {
+			t.Errorf("%s: warnings %q, %v", c.name, rep.Warnings, err)
+		}
+	}
+}
+
+// TestFarAway: where G grows like a power of y, a Newton step shrinks it however far y
+// is from the solution, which is no reason to trust the error bar.
+func TestFarAway(t *testing.T) {
+	p, y, w := coupledCubes(6)
+	for _, size := range []float64{30, 1e3, 1e10, 1e100} {
+		for i := range y {
+			y[i] = size
+		}
+		rep, err := new(hypergrad.Estimator).Gradient(context.Background(), p, y, w, make([]float64, 6))
+		if err != nil || rep.Error.Trusted || rep.Digits != 0 {
+			t.Errorf("y = %g: %v digits, %+v, %v", size, rep.Digits, rep.Error, err)
+		}
+	}
+}
+
+// TestUndefinedTogether: what Gradient and Tangent call undefined is so for several at
+// once too. E = ½yᵀLy − wᵀy with L the Laplacian of a path.
+func TestUndefinedTogether(t *testing.T) {
+	const n = 8
+	ctx := context.Background()
+	p := &hypergrad.Funcs{NY: n, NW: n, Structure: hvp.Semidefinite | hvp.Singular}
+	p.HVP = func(dst, v, _, _ []float64) error {
+		for i := range v {
+			dst[i] = 0
+			if i > 0 {
+				dst[i] += v[i] - v[i-1]
+			}
+			if i < n-1 {
+				dst[i] += v[i] - v[i+1]
+			}
+		}
+		return nil
+	}
+	p.Gradient = func(dst, y, w []float64) error {
+		err := p.HVP(dst, y, y, w)
+		for i := range dst {
+			dst[i] -= w[i]
+		}
+		return err
+	}
+	p.Mixed = func(dst, q, _, _ []float64) error {
+		for i := range dst {
+			dst[i] = -q[i]
+		}
+		return nil
+	}
+	p.MixedTrans = p.Mixed
+	loss := func(slope ...float64) hypergrad.LossFunc {
+		return func(_ context.Context, dy, dw, _, _ []float64) (float64, error) {
+			clear(dy)
+			clear(dw)
+			copy(dy, slope)
+			return 0, nil
+		}
+	}
+	y, w := make([]float64, n), make([]float64, n)
+	var e hypergrad.Estimator
+	defined := slices.Repeat([]hypergrad.LossFunc{loss(1, -1), loss(0, 2, -2)}, 4)
+	if _, err := e.Gradients(ctx, p, defined, y, w, make([]float64, 8*n)); err != nil {
+		t.Error(err)
+	}
+	for k := range 8 {
+		some := slices.Clone(defined[:k+1])
+		some[k] = loss(1)
+		var block *krylov.BlockError
+		if _, err := e.Gradients(ctx, p, some, y, w, make([]float64, n*(k+1))); !errors.Is(err, hypergrad.ErrUndefined) || !errors.As(err, &block) || !slices.Equal(block.Columns, []int{k}) {
+			t.Errorf("%d gradients: %v", k+1, err)
+		}
+	}
+	for _, mode := range []hypergrad.JacobianMode{hypergrad.Forward, hypergrad.Reverse} {
+		if _, err := e.Jacobian(ctx, p, y, w, make([]float64, n*n), &hypergrad.JacobianSettings{Mode: mode}); !errors.Is(err, hypergrad.ErrUndefined) {
+			t.Errorf("Jacobian, %v: %v", mode, err)
+		}
+	}
+	u := make([]float64, n*4)
+	u[0] = 1
+	if _, err := e.Tangents(ctx, p, y, w, u, 4, make([]float64, n*4)); !errors.Is(err, hypergrad.ErrUndefined) {
+		t.Errorf("Tangents: %v", err)
+	}
+}
+
 // TestNoParameters: n_w = 0 is a problem without a hypergradient, not an error.
 func TestNoParameters(t *testing.T) {
 	ctx := context.Background()

@@ -33,6 +33,8 @@ const (
 	// consistencyTol is the relative disagreement that counts. Differences along
 	// one direction find gross errors; for small ones there is [Check].
 	consistencyTol = 1e-3
+	// tangentTol is that for tangents.
+	tangentTol = 1e-2
 	// consistencyDeviations bounds a random direction's product with a vector, in
 	// units of the norm of the vector.
 	consistencyDeviations = 6
@@ -93,6 +95,47 @@ func (e *Estimator) inconsistent(ctx context.Context, p Problem, y, w, dst []flo
 		}
 	}
 	return lines
+}
+
+// checkTangent warns where t, that is to be (dy/dw)·u, does not keep G as it is: along
+// (t, u) its derivative vanishes. It takes four evaluations of G, or eight.
+func (e *Estimator) checkTangent(ctx context.Context, p Equation, y, w, u, t []float64, rep *Report) {
+	if _, is := p.(nonsmooth); is || len(y) == 0 || len(w) == 0 {
+		return
+	}
+	team := parallel.FromContext(ctx)
+	// Steps that change y and w little.
+	least := min(rms(w)/rms(u), rms(y)/rms(t))
+	point, param, plus, minus := make([]float64, len(y)), make([]float64, len(w)), make([]float64, len(y)), make([]float64, len(y))
+	at := func(g []float64, h, move float64) bool {
+		copy(point, y)
+		parallel.Axpy(team, point, h*move, t)
+		copy(param, w)
+		parallel.Axpy(team, param, h, u)
+		return p.Residual(ctx, g, point, param) == nil
+	}
+	slope := func(h, move float64) float64 {
+		if !at(plus, h, move) || !at(minus, -h, move) {
+			return math.NaN()
+		}
+		parallel.Axpy(team, plus, -1, minus)
+		return parallel.Norm(team, plus) / (2 * h)
+	}
+	allowed := tangentTol + 3*(rep.ProductAccuracy+rep.MixedAccuracy)
+	if s := &rep.Solve; s.RHSNorm > 0 {
+		allowed += 3 * max(s.TrueResidual, 0) / s.RHSNorm
+	}
+	var off [2]float64
+	for k := range off {
+		h := 0x1p-17 * least / float64(1+7*k)
+		off[k] = slope(h, 1) / max(slope(h, 0), rep.Solve.RHSNorm)
+		if !(off[k] > allowed) || math.IsInf(off[k], 0) {
+			return
+		}
+	}
+	if math.Abs(off[0]-off[1]) < 0.1*off[0] { // else it is noise, or a kink
+		rep.Warnings = append(rep.Warnings, fmt.Sprintf("the tangent disagrees with differences of G by %.2g of the size of (∂G/∂w)·u: the product with ∂G/∂y or ∂G/∂w is wrong, and Check says more", off[0]))
+	}
 }
 
 // disagrees compares the slope along a random direction, which the vector is says, with

@@ -35,8 +35,8 @@ import (
 // denoising 12,000 and 90,000 pixels, 24 beside 80 for logistic regression with
 // 300 penalties, 9 beside 23 where CG needs hardly any iterations. Where what the
 // move of y does to p and what the correction of q does nearly cancel, so that a
-// tenth of either is more than the difference, both systems are solved again,
-// sharper.
+// tenth of either is more than the difference, or where the step shrinks ‖G‖ to between
+// a fifth and a third, both systems are solved again, sharper.
 //
 // A residual of a tenth can hide more than a tenth of the effect on dL/dw where the
 // spectrum is wide and the data smooth. Of 540 trusted estimates for kernel ridge
@@ -92,8 +92,13 @@ const (
 	// barContraction is how much the Newton step must shrink ‖G‖ for a bar to
 	// be trusted. Measured on denoising and logistic regression: with 0.33 and
 	// less the estimates are within 15 per cent, with 0.37 one is five times
-	// too small. The tolerance of the step itself may be part of it.
-	barContraction = 0.3
+	// too small. But far from a solution where G grows like ‖y‖^p an exact step
+	// always shrinks it to (1 − 1/p)^p, 0.25 for p = 2 and 0.30 for p = 3, and y
+	// stays as far away as it was.
+	barContraction = 0.2
+	// barSharpContraction is up to where the tolerance of the step may be what
+	// is missing, so that a sharper one is worth it.
+	barSharpContraction = 0.35
 	// barSharpness is the part of ‖p₁ − p‖ that the loose systems may leave
 	// uncertain before they are solved again.
 	barSharpness = 0.25
@@ -141,8 +146,17 @@ func (e *Estimator) refine(ctx context.Context, p Problem, y, w, dst []float64, 
 	if err := e.refineTo(ctx, p, y, w, dst, lin, settings, stationarity, bar); err != nil {
 		return err
 	}
-	if parts := bar.Moved + bar.Turned; settings.RTol*parts > barSharpness*bar.Estimate && e.ErrorBarRTol == 0 {
-		sharper := max(barSharpness/4*bar.Estimate/parts, 1e-4, floor)
+	parts := bar.Moved + bar.Turned
+	cancel := settings.RTol*parts > barSharpness*bar.Estimate
+	if slow := bar.Contraction > barContraction && bar.Contraction < barSharpContraction; (cancel || slow) && e.ErrorBarRTol == 0 {
+		sharper := defaultBarRTol / 10
+		if cancel {
+			sharper = barSharpness / 4 * bar.Estimate / parts
+			if slow {
+				sharper = min(sharper, defaultBarRTol/10)
+			}
+		}
+		sharper = max(sharper, 1e-4, floor)
 		if !(sharper < settings.RTol/2) || bar.Estimate <= 0x1p-50*parallel.Norm(parallel.FromContext(ctx), dst) {
 			return nil
 		}
