@@ -183,6 +183,40 @@ func TestWrongPieces(t *testing.T) {
 	}
 }
 
+// TestRightFaces: no false alarm at solutions with active variables, whatever the problem
+// is wrapped in, and a wrong product on the face is found.
+func TestRightFaces(t *testing.T) {
+	const n = 12
+	ctx := context.Background()
+	base, _, w := coupledCubes(n)
+	box := &hypergrad.Bounds{Problem: base, Lower: make([]float64, n), Upper: slices.Repeat([]float64{0.5}, n)}
+	lasso := &hypergrad.L1{Problem: base, Weights: func(lambda, w []float64) error {
+		for i := range lambda {
+			lambda[i] = 0.8 + 0.1*w[0]*float64(i%2)
+		}
+		return nil
+	}}
+	for _, p := range []hypergrad.Problem{box, lasso} {
+		y := make([]float64, n)
+		if _, err := (&hypergrad.ActiveSetNewton{ATol: 1e-12}).Solve(ctx, p, y, w); err != nil {
+			t.Fatal(err)
+		}
+		right, grad := base.HVP, make([]float64, n)
+		for _, wrong := range []bool{false, true} {
+			if wrong {
+				base.HVP = func(dst, v, y, w []float64) error { return right(dst, v, make([]float64, n), w) }
+			}
+			for _, q := range []hypergrad.Problem{p, &struct{ hypergrad.Problem }{p}} {
+				rep, err := new(hypergrad.Estimator).Gradient(ctx, q, y, w, grad)
+				if err != nil || (len(rep.Warnings) > 0) != wrong {
+					t.Errorf("%T in a %T, wrong %v: warnings %q, %v", p, q, wrong, rep.Warnings, err)
+				}
+			}
+		}
+		base.HVP = right
+	}
+}
+
 // TestWrongTangent: a tangent that does not keep G as it is gets a warning.
 func TestWrongTangent(t *testing.T) {
 	ctx := context.Background()

@@ -21,11 +21,16 @@ import (
 // transpose that is none, or a promise of symmetry that does not hold would go
 // unnoticed. One-sided differences, one evaluation each, tell whether there is
 // anything to look at; only then careful ones, which know their own accuracy, decide.
+//
+// Variables with ∂ℓ/∂y_i = 0 do not move, if there are others: those at bounds and
+// kinks are such ([Bounds], [L1], whatever they are wrapped in), and G cannot be
+// differentiated along them.
 type consistency struct {
 	ctx          context.Context
 	team         parallel.Team
 	p            Problem
 	y, w, q      []float64
+	slope        []float64 // ∂ℓ/∂y
 	direction, g []float64 // of length max(n_y, n_w), and n_y
 }
 
@@ -57,9 +62,6 @@ func (e *Estimator) checkConsistency(ctx context.Context, p Problem, y, w, dst [
 // inconsistent returns a line for each piece that disagrees with differences. dst is
 // dL/dw, made from e.sol, and rep the report of the solve.
 func (e *Estimator) inconsistent(ctx context.Context, p Problem, y, w, dst []float64, rep *Report) (lines []string) {
-	if _, is := p.(nonsmooth); is {
-		return nil // G is not differentiable across faces, nor defined beyond bounds
-	}
 	ny, nw := p.Dims()
 	team := parallel.FromContext(ctx)
 	c := &consistency{ctx: ctx, team: team, p: p, y: y, w: w, q: e.sol, direction: make([]float64, max(ny, nw)), g: make([]float64, ny)}
@@ -67,6 +69,7 @@ func (e *Estimator) inconsistent(ctx context.Context, p Problem, y, w, dst []flo
 	if _, err := p.Loss(ctx, dy, dw, y, w); err != nil {
 		return nil
 	}
+	c.slope = dy
 	mixed := make([]float64, nw) // (∂G/∂w)ᵀq
 	parallel.ScaleTo(team, mixed, 1, dw)
 	parallel.Axpy(team, mixed, -1, dst)
@@ -159,6 +162,13 @@ func (c *consistency) disagrees(equation, inY bool, is []float64, slack, floor f
 	v := c.direction[:n]
 	for i := range v {
 		v[i] = size * rng.NormFloat64()
+	}
+	if inY && parallel.MaxAbs(c.team, c.slope) > 0 {
+		for i, s := range c.slope {
+			if s == 0 {
+				v[i] = 0
+			}
+		}
 	}
 	says := parallel.Dot(c.team, v, is)
 	expected := size * parallel.Norm(c.team, is)
