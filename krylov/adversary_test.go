@@ -299,6 +299,20 @@ func TestOutOfRange(t *testing.T) {
 	}
 }
 
+// TestFloorThatIsNone: no bounds of the error from a floor that the Ritz values disprove.
+func TestFloorThatIsNone(t *testing.T) {
+	const n = 40
+	op := dense(n, tridiag(n, -1, 2.1, -1))
+	op.Promise = hvp.SPD
+	for _, floor := range []float64{0.05, 0.5, 5, 1e3} {
+		x := make([]float64, n)
+		res, err := new(krylov.CG).Solve(context.Background(), op, x, constant(n, 1), &krylov.Settings{CurvatureFloor: floor})
+		if err != nil || (res.ErrorUpper > 0) != (floor < 0.1) {
+			t.Errorf("floor %g: bounds %g … %g, %v", floor, res.ErrorLower, res.ErrorUpper, err)
+		}
+	}
+}
+
 // TestSmallPreconditioner: rᵀMr below the range of float64 says nothing of the sign of M.
 func TestSmallPreconditioner(t *testing.T) {
 	const n = 3

@@ -396,6 +396,10 @@ func (c *CG) errorBounds(norm float64) failure {
 	if floor == 0 {
 		return failure{Converged, nil}
 	}
+	// Ritz values are inside the spectrum: one below the floor disproves it.
+	if least, _ := c.t.extremes(); least > 0 && least < c.mu*(1-1e-8) {
+		return failure{Converged, nil}
+	}
 	c.res.ErrorUpper = norm / math.Sqrt(floor) / c.scale
 	if c.radau > 0 && c.res.Restarts == 0 {
 		rz := norm * norm
