@@ -565,3 +565,12 @@ func TestEndedContext(t *testing.T) {
 		cancel()
 	}
 }
+
+// TestMinimizeWithoutDiagonal: the default settings serve a problem without Diag.
+func TestMinimizeWithoutDiagonal(t *testing.T) {
+	p, y, w := coupledCubes(5)
+	res, err := hypergrad.Minimize(context.Background(), p, y, w, nil)
+	if err != nil || !res.Status.Success() {
+		t.Errorf("%v, %v", res.Status, err)
+	}
+}
