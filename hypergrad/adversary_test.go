@@ -342,7 +342,7 @@ func TestUndefinedTogether(t *testing.T) {
 // TestNoParameters: n_w = 0 is a problem without a hypergradient, not an error.
 func TestNoParameters(t *testing.T) {
 	ctx := context.Background()
-	p, y, _ := coupledCubes(4)
+	p, _, _ := coupledCubes(4)
 	funcs := *p
 	funcs.NW = 0
 	funcs.Gradient = func(dst, y, _ []float64) error { return p.Gradient(dst, y, make([]float64, 4)) }
@@ -371,7 +371,7 @@ func TestNoParameters(t *testing.T) {
 		VJP: func(dst, q, _, _ []float64) error { copy(dst, q); return nil }}}}
 	for _, p := range []hypergrad.Problem{&funcs, &bare, root, fixed, constrained, layered, &hypergrad.Bounds{Problem: &funcs}} {
 		ny, _ := p.Dims()
-		y = make([]float64, ny)
+		y := make([]float64, ny)
 		var e hypergrad.Estimator
 		if _, err := e.Gradient(ctx, p, y, nil, nil); err != nil {
 			t.Errorf("%T: %v", p, err)
