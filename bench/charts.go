@@ -237,16 +237,20 @@ func (v *view) exponent(variant string) (PowerLaw, bool) {
 	return FitPowerLaw(x, y)
 }
 
-// amdahl says in words how the speed-ups end.
+// amdahl says in words how the speed-ups end. It goes by those of the table, medians
+// over the rounds: ratios of median times can say something else. Where more workers
+// make it slower, or faster than in proportion, the law has nothing to say.
 func (v *view) amdahl() string {
 	var texts []string
 	for _, name := range v.variants {
 		var workers []int
-		var seconds []float64
+		var times []float64
+		holds := true
 		for _, r := range v.of(name) {
-			workers, seconds = append(workers, r.Cell.Workers), append(seconds, r.Time.Median)
+			workers, times = append(workers, r.Cell.Workers), append(times, 1/r.Speedup.Median)
+			holds = holds && r.Speedup.Median >= 1 && r.Speedup.Median <= float64(r.Cell.Workers)
 		}
-		if f, ok := FitAmdahl(workers, seconds); ok && f > 0 {
+		if f, ok := FitAmdahl(workers, times); ok && holds {
 			texts = append(texts, fmt.Sprintf("%s: %.0f %%", name, 100*f))
 		}
 	}

@@ -39,6 +39,9 @@ func NewReport(h RecordHeader, ms []Measurement, predict bool) *Report {
 // ReadMeasurements reads the measurements from a record or from the JSON of a
 // [Report].
 func ReadMeasurements(path string) (ms []Measurement, err error) {
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeDevice != 0 {
+		return nil, fmt.Errorf("%s: is a device", path) // which may have no end
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		if e, is := errors.AsType[*fs.PathError](err); is {

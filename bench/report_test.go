@@ -61,6 +61,39 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// TestAmdahlFollowsTheTable: the share that the caption quotes goes with the speed-ups of
+// the table, also where the median times say something else, and there is none where
+// more workers make it slower.
+func TestAmdahlFollowsTheTable(t *testing.T) {
+	for _, c := range []struct {
+		one, two []float64
+		want     string
+	}{
+		{[]float64{1, 2, 4}, []float64{0.5, 1, 2}, "Amdahl's law: 2d, cg: 0 %"},
+		{[]float64{1, 1, 4}, []float64{0.8, 0.8, 0.8}, "Amdahl's law: 2d, cg: 60 %"},
+		// The medians are equal, but round by round it is twice as fast in two of three.
+		{[]float64{1, 2, 3}, []float64{2, 1, 1.5}, "Amdahl's law: 2d, cg: 0 %"},
+		{[]float64{1, 1, 1}, []float64{2, 2, 2}, ""},
+	} {
+		s, err := bench.NewStudy("strong", []bench.Cell{{Problem: "2d", N: 1000, Workers: 1, Solver: "cg", Precond: "none"}}, []int{1, 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := bench.RecordHeader{Plan: bench.Plan{Studies: []bench.Study{*s}, Rounds: 3}}
+		var ms []bench.Measurement
+		for i, cell := range h.Plan.Cells() {
+			m := measured(1000, cell.Workers, [][]float64{c.one, c.two}[i]...)
+			m.Cell = cell
+			ms = append(ms, m)
+		}
+		rep := bench.NewReport(h, ms, false)
+		caption := bench.Figures(rep.Rows)["strong"][0].Caption
+		if got := strings.Contains(caption, "Amdahl"); got != (c.want != "") || !strings.Contains(caption, c.want) {
+			t.Errorf("speed-up %v: %s", rep.Rows[1].Speedup.Median, caption)
+		}
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 999: "999", 9999: "9999", 1e4: "1e4", 123456: "1.23e5", 1e10: "1e10"} {
 		if got := bench.Count(x); got != want {

@@ -312,6 +312,12 @@ func (r *runner) memory() float64 {
 	case r.Memory < 0:
 		return 0
 	}
+	return AvailableMemory()
+}
+
+// AvailableMemory returns how many bytes the system says can be taken without
+// swapping, zero if that is not known.
+func AvailableMemory() float64 {
 	kib, err := strconv.ParseFloat(strings.TrimSuffix(field("/proc/meminfo", "MemAvailable"), " kB"), 64)
 	if err != nil {
 		return 0

@@ -160,14 +160,14 @@ func NewCSRFromTriplets(rows, cols int, i, j []int32, v []float64) (*CSR, error)
 func bucket(n int, key []int32, order []int) (ptr, sorted []int) {
 	ptr = make([]int, n+2)
 	for _, k := range key {
-		ptr[k+2]++
+		ptr[int(k)+2]++ // k+2 may not be an int32
 	}
 	for i := range n {
 		ptr[i+2] += ptr[i+1]
 	}
 	sorted = make([]int, len(key))
 	place := func(k int) {
-		p := &ptr[key[k]+1]
+		p := &ptr[int(key[k])+1]
 		sorted[*p] = k
 		*p++
 	}

@@ -10,7 +10,8 @@ import (
 //
 //	h := &hvp.Func{Rows: n, Mul: func(ctx context.Context, dst, v []float64) error { … }, Promise: hvp.SPD}
 type Func struct {
-	// Rows and Cols are the dimensions. Cols = 0 means square.
+	// Rows and Cols are the dimensions. Cols = 0 means square, and a negative
+	// Cols that there are no columns.
 	Rows, Cols int
 	// Mul sets dst = A·x under the rules of [Operator].
 	Mul func(ctx context.Context, dst, x []float64) error
@@ -37,7 +38,7 @@ func (f *Func) Dims() (rows, cols int) {
 	if f.Cols == 0 {
 		return f.Rows, f.Rows
 	}
-	return f.Rows, f.Cols
+	return f.Rows, max(f.Cols, 0)
 }
 
 // Apply implements [Operator].

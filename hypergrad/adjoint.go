@@ -80,7 +80,8 @@ type Estimator struct {
 	direction      []float64 // scratch of length n_w
 	refined, delta []float64 // of the error bar: y₁, and d or δ
 	corrected      []float64
-	several        several // systems at once
+	tangentOf      Equation // whose first tangent has been compared with differences
+	several        several  // systems at once
 	effect         effectWatch
 }
 
@@ -116,7 +117,9 @@ type Report struct {
 	// estimate of size, not a bound.
 	ResidualEffect float64
 	// Warnings are what a problem that is a [Diagnoser] says about the solution,
-	// such as variables that are weakly active.
+	// such as variables that are weakly active, and, with the first error bar of a
+	// problem, pieces of it that grossly disagree with differences of G and ℓ (see
+	// [ErrorBar]).
 	Warnings []string
 	// Error estimates the error of dL/dw; nil if the Estimator's NoErrorBar is
 	// set (and no MinDigits), or the linear solve did not converge.
@@ -137,13 +140,16 @@ type Report struct {
 }
 
 // Gradient sets dst = dL/dw at a y that solves G(y, w) = 0. len(y) = n_y,
-// len(w) = len(dst) = n_w; y and w are not changed. The error is nil only if the
+// len(w) = len(dst) = n_w; y and w are not changed and do not overlap dst. The error is nil only if the
 // linear solve converged; otherwise dst is computed from its best iterate, which
 // is not a hypergradient to rely on.
 func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64) (Report, error) {
 	rep := Report{Precond: "none"}
 	ny, nw := p.Dims()
 	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"dst", len(dst), nw}); err != nil {
+		return rep, err
+	}
+	if err := checkApart(dst, vector{"y", y}, vector{"w", w}); err != nil {
 		return rep, err
 	}
 	ctx, team := e.scope(ctx)
@@ -229,6 +235,9 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 		rep.Error = e.errorBar(ctx, p, y, w, dst, lin, settings, rep.Stationarity)
 		if err := ctx.Err(); err != nil {
 			return rep, fmt.Errorf("hypergrad: error bar: %w", err)
+		}
+		if rep.Sequence.Solves == 1 {
+			e.checkConsistency(ctx, p, y, w, dst, &rep)
 		}
 		rep.Digits = rep.Error.Digits(rep.GradNorm)
 	}

@@ -21,6 +21,7 @@ type knownCase struct {
 	start  []float64
 	w      []float64
 	y      []float64 // known solution; nil: not checked
+	loss   float64   // known ℓ; zero: not checked
 	grad   []float64 // known dL/dw
 	digits float64   // relative accuracy that the printed numbers allow
 	indef  bool      // G is no gradient of a convex energy: use CG-free methods
@@ -77,14 +78,14 @@ func knownCases() []knownCase {
 			func(y, x float64) float64 { return 3*x*x + 4*x + y }),
 			start: []float64{0}, w: []float64{0.5}, y: []float64{(0.125 + 0.5 + 4) / 0.5}, grad: []float64{(0.75 + 2 + 9.25) / 0.5}, digits: 1e-14, indef: true},
 		gouldCase(1, -3.3117376914899, 0.201502571, 3e-9),
-		gouldCase(0.25, -5.090066292259595, 9.012106649238513, 1e-12),
-		gouldCase(2, -3.79128784747792, -0.9136634176769944, 1e-12),
+		gouldCase(0.25, -5.090066292259595, 9.012106649238513, 1e-14),
+		gouldCase(2, -3.79128784747792, -0.9136634176769944, 1e-14),
 		// f·x³ − x − 2 = 0 at f = 2.
 		{name: "scalar root", p: scalar(
 			func(y, f float64) float64 { return f*y*y*y - y - 2 },
 			func(y, f float64) float64 { return 3*f*y*y - 1 },
 			func(y, f float64) float64 { return y * y * y }),
-			start: []float64{1}, w: []float64{2}, y: []float64{1.1653730430624147}, grad: []float64{-0.22139916266115}, digits: 1e-13},
+			start: []float64{1}, w: []float64{2}, y: []float64{1.1653730430624147}, grad: []float64{-0.22139916266115}, digits: 3e-14},
 		squareRoot(), ridge(),
 	}
 }
@@ -120,7 +121,7 @@ func squareRoot() knownCase {
 	}
 	p.Mixed, p.MixedTrans = mixed, mixed
 	p.LossValue = func(dy, dw, y, w []float64) (float64, error) { dy[0], dy[1] = 1, 1; return y[0] + y[1], nil }
-	return knownCase{name: "square root", p: p, start: []float64{3, 5}, w: []float64{4, 9}, y: []float64{2, 3}, grad: []float64{0.25, 1.0 / 6}, digits: 1e-12}
+	return knownCase{name: "square root", p: p, start: []float64{3, 5}, w: []float64{4, 9}, y: []float64{2, 3}, grad: []float64{0.25, 1.0 / 6}, digits: 1e-14}
 }
 
 // ridge: E = 1/(2n)‖Xv−y‖² + λ/2‖v‖² with a validation loss.
@@ -167,8 +168,8 @@ func ridge() knownCase {
 		g.ScaleVec(0.5, g)
 		return mat.Dot(r, r) / 4, nil
 	}
-	return knownCase{name: "ridge", p: p, start: []float64{0, 0}, w: []float64{0.5},
-		y: []float64{0.7704918032786885, 0.22404371584699453}, grad: []float64{-0.22788756833456608}, digits: 1e-13}
+	return knownCase{name: "ridge", p: p, loss: 0.4335901340738749, start: []float64{0, 0}, w: []float64{0.5},
+		y: []float64{0.7704918032786885, 0.22404371584699453}, grad: []float64{-0.22788756833456608}, digits: 3e-14}
 }
 
 func TestKnownCases(t *testing.T) {
@@ -183,11 +184,11 @@ func TestKnownCases(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				ny, nw := p.Dims()
 				y := append([]float64(nil), c.start...)
-				if _, err := (&hypergrad.Newton{RTol: 1e-14, ATol: 1e-13}).Solve(ctx, p, y, c.w); err != nil {
+				if _, err := (&hypergrad.Newton{RTol: 1e-14, ATol: 1e-13, Polish: true}).Solve(ctx, p, y, c.w); err != nil {
 					t.Fatal(err)
 				}
 				for i, want := range c.y {
-					if math.Abs(y[i]-want) > 1e-11*math.Abs(want) {
+					if math.Abs(y[i]-want) > 2e-14*math.Abs(want) { // as printed
 						t.Errorf("y[%d] = %.17g, want %.17g", i, y[i], want)
 					}
 				}
@@ -211,6 +212,9 @@ func TestKnownCases(t *testing.T) {
 				rep, err := est.Gradient(ctx, op, y, c.w, grad)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if c.loss != 0 && math.Abs(rep.Loss-c.loss) > 1e-15 {
+					t.Errorf("loss %.17g, want %.17g", rep.Loss, c.loss)
 				}
 				for i, want := range c.grad {
 					if math.Abs(grad[i]-want) > digits*math.Abs(want) {

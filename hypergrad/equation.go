@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // An Equation is G(y, w) = 0. Methods may start goroutines of their own but
@@ -50,6 +51,23 @@ type Problem interface {
 type length struct {
 	name      string
 	got, want int
+}
+
+// A vector is a slice with its name in errors.
+type vector struct {
+	name string
+	of   []float64
+}
+
+// checkApart returns an error if dst shares memory with one of the others, which it
+// would overwrite while they are needed.
+func checkApart(dst []float64, others ...vector) error {
+	for _, v := range others {
+		if parallel.Overlap(dst, v.of) {
+			return fmt.Errorf("hypergrad: dst and %s overlap", v.name)
+		}
+	}
+	return nil
 }
 
 // checkLengths returns an error for the first vector that does not fit.

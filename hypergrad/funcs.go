@@ -109,7 +109,7 @@ func (f *Funcs) Linearize(ctx context.Context, y, w []float64) (lin Linearizatio
 // mixedOperator returns ∂G/∂w from the closures that there are and differences
 // for the rest.
 func (f *Funcs) mixedOperator(y, w []float64) (hvp.Operator, error) {
-	given := &hvp.Func{Rows: f.NY, Cols: f.NW}
+	given := &hvp.Func{Rows: f.NY, Cols: columns(f.NW)}
 	if f.MixedTrans != nil {
 		given.Mul = func(_ context.Context, dst, u []float64) error { return f.MixedTrans(dst, u, y, w) }
 	}

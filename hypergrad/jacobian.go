@@ -167,6 +167,9 @@ func (j *jacobian) check(y, w []float64) error {
 	case j.dst == nil && s.Part == nil:
 		return errors.New("hypergrad: Jacobian: neither dst nor Part takes the result")
 	case j.dst != nil:
+		if err := checkApart(j.dst, vector{"y", y}, vector{"w", w}); err != nil {
+			return err
+		}
 		return checkLengths(length{"dst", len(j.dst), j.rows * j.cols})
 	}
 	return nil

@@ -168,7 +168,7 @@ func (p *Layered) Linearize(_ context.Context, y, w []float64) (lin Linearizatio
 	}
 	ny, nw := p.Dims()
 	lin.Y = &layeredOperator{p: p, y: y, w: w, n: ny}
-	lin.W = &hvp.Func{Rows: ny, Cols: nw,
+	lin.W = &hvp.Func{Rows: ny, Cols: columns(nw),
 		Mul: func(_ context.Context, dst, u []float64) error {
 			return p.each(false, func(l *Layer, _, before, lo, hi int) error {
 				if l.From == l.To {

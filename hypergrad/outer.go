@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
@@ -15,7 +16,8 @@ type OuterSettings struct {
 	// Inner finds y(w); nil means a [Newton] with the preconditioner of the
 	// Estimator.
 	Inner ToleranceSolver
-	// Estimator computes dL/dw; nil means one with the preconditioner [Jacobi].
+	// Estimator computes dL/dw; nil means one with the preconditioner [Jacobi],
+	// and without where ∂G/∂y does not know its diagonal.
 	// Its error bar and the tolerances of its systems are set by Minimize, and
 	// put back at the end.
 	Estimator *Estimator
@@ -283,7 +285,12 @@ func newOuterRun(ctx context.Context, p Problem, y, w []float64, s *OuterSetting
 		r.Memory = 8
 	}
 	if r.Estimator == nil {
-		r.Estimator = &Estimator{Precond: Jacobi}
+		r.Estimator = &Estimator{}
+		if lin, err := p.Linearize(ctx, y, w); err == nil { // else the first point says so
+			if _, ok := hvp.Diag(lin.Y); ok {
+				r.Estimator.Precond = Jacobi
+			}
+		}
 	}
 	if r.Inner == nil {
 		r.Inner = &Newton{Precond: r.Estimator.Precond, Workers: r.Estimator.Settings.Workers}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -87,6 +88,9 @@ func NewOuterHessian(ctx context.Context, p Problem, y, w []float64, s *OuterHes
 	}
 	h.est.NoErrorBar = true // the step measures errors from here on
 	h.noise = rep.ProductAccuracy + rep.MixedAccuracy
+	if slices.Contains(rep.Warnings, rep.Error.Note) {
+		return nil, fmt.Errorf("hypergrad: outer Hessian: %s", rep.Error.Note)
+	}
 	if rep.Error.Trusted && rep.GradNorm > 0 {
 		h.noise = max(h.noise, rep.Error.Estimate/rep.GradNorm)
 	} else if !rep.Error.Trusted {

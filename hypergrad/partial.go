@@ -36,16 +36,24 @@ var errNoTranspose = errors.New("too large to take the columns one by one: give 
 // its products.
 func newPartial(rows, cols int, promise hvp.Structure, mul, trans product, differences func() (hvp.Operator, error)) (hvp.Operator, error) {
 	if mul != nil && (trans != nil || promise&(hvp.Symmetric|hvp.Semidefinite|hvp.Definite) != 0) {
-		return &hvp.Func{Rows: rows, Cols: cols, Mul: mul, MulTrans: trans, Promise: promise}, nil
+		return &hvp.Func{Rows: rows, Cols: columns(cols), Mul: mul, MulTrans: trans, Promise: promise}, nil
 	}
 	j := &partial{trans: trans, promise: promise}
 	if mul != nil {
-		j.forward = &hvp.Func{Rows: rows, Cols: cols, Mul: mul}
+		j.forward = &hvp.Func{Rows: rows, Cols: columns(cols), Mul: mul}
 		return j, nil
 	}
 	var err error
 	j.forward, err = differences()
 	return j, err
+}
+
+// columns is the Cols of an hvp.Func with n columns, where zero would mean square.
+func columns(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // Dims implements [hvp.Operator].

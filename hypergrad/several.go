@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -64,7 +65,8 @@ type several struct {
 // relative to its own right-hand side, of the Estimator's Settings; where
 // ∂ℓ/∂y = 0 nothing is solved. The error is nil only if all systems were solved;
 // rows of systems that failed, which a [krylov.BlockError] in it names, are not to
-// be relied on. There is no error bar.
+// be relied on; of one that has a least-squares solution only the error is
+// [ErrUndefined]. There is no error bar, and nothing is compared with differences.
 //
 // Memory beyond that of one gradient: five n_y-vectors per loss or more, by the
 // method.
@@ -73,6 +75,9 @@ func (e *Estimator) Gradients(ctx context.Context, p Equation, losses []LossFunc
 	k := len(losses)
 	ny, nw := p.Dims()
 	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"dst", len(dst), nw * k}); err != nil {
+		return rep, err
+	}
+	if err := checkApart(dst, vector{"y", y}, vector{"w", w}); err != nil {
 		return rep, err
 	}
 	ctx, team := e.scope(ctx)
@@ -152,6 +157,9 @@ func (e *Estimator) Tangents(ctx context.Context, p Equation, y, w, u []float64,
 		return rep, fmt.Errorf("hypergrad: %d tangents", k)
 	}
 	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"u", len(u), nw * k}, length{"dst", len(dst), ny * k}); err != nil {
+		return rep, err
+	}
+	if err := checkApart(dst, vector{"y", y}, vector{"w", w}, vector{"u", u}); err != nil {
 		return rep, err
 	}
 	ctx, team := e.scope(ctx)
@@ -305,8 +313,37 @@ func twin(m krylov.Method) func() krylov.Method {
 	return nil
 }
 
-// solveSeveral solves for k columns, together if that is possible, and says how.
+// solveSeveral solves for k columns, together if that is possible, and says how. A
+// column that has a least-squares solution only is [ErrUndefined].
 func (e *Estimator) solveSeveral(ctx context.Context, a hvp.Operator, x, b []float64, k int, s *krylov.Settings) (results []krylov.Result, how string, err error) {
+	results, how, err = e.solvePanel(ctx, a, x, b, k, s)
+	var failed *krylov.BlockError
+	if err != nil && !errors.As(err, &failed) {
+		return results, how, err
+	}
+	var all *krylov.BlockError
+	for l := range results {
+		var cause error
+		if failed != nil {
+			if i := slices.Index(failed.Columns, l); i >= 0 {
+				cause = failed.Errs[i]
+			}
+		}
+		if cause = undefined(&results[l], !s.Trans, cause); cause != nil {
+			if all == nil {
+				all = &krylov.BlockError{K: k}
+			}
+			all.Columns, all.Errs = append(all.Columns, l), append(all.Errs, cause)
+		}
+	}
+	if all != nil {
+		return results, how, all
+	}
+	return results, how, err
+}
+
+// solvePanel is solveSeveral with the outcomes as the methods have them.
+func (e *Estimator) solvePanel(ctx context.Context, a hvp.Operator, x, b []float64, k int, s *krylov.Settings) (results []krylov.Result, how string, err error) {
 	v := &e.several
 	switch kind := e.sharing(a, s); {
 	case k == 0:

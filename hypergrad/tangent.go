@@ -11,11 +11,17 @@ import (
 
 // Tangent sets dst = (dy/dw)·u, the change of y along the direction u of w, at a
 // y that solves G(y, w) = 0: one solve with ∂G/∂y. len(y) = len(dst) = n_y,
-// len(w) = len(u) = n_w. The error is nil only if the solve converged.
+// len(w) = len(u) = n_w, and dst overlaps none of them. The error is nil only if the
+// solve converged. There is no error bar: the error of y enters as it is. The first
+// tangent of a problem is compared with differences of G, at four evaluations;
+// [Report].Warnings tells of gross disagreement.
 func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []float64) (Report, error) {
 	rep := Report{Precond: "none"}
 	ny, nw := p.Dims()
 	if err := checkLengths(length{"y", len(y), ny}, length{"w", len(w), nw}, length{"u", len(u), nw}, length{"dst", len(dst), ny}); err != nil {
+		return rep, err
+	}
+	if err := checkApart(dst, vector{"y", y}, vector{"w", w}, vector{"u", u}); err != nil {
 		return rep, err
 	}
 	ctx, team := e.scope(ctx)
@@ -57,6 +63,10 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	}
 	if err != nil {
 		return rep, solveError("tangent", &rep, err)
+	}
+	if !sameEquation(e.tangentOf, p) {
+		e.tangentOf = p
+		e.checkTangent(ctx, p, y, w, u, dst, &rep)
 	}
 	return rep, nil
 }

@@ -146,6 +146,9 @@ func (c *BlockCG) open(ctx context.Context, a hvp.Operator, x, b []float64, k in
 	if n != cols || len(x) != n*k || len(b) != n*k {
 		return failure{InvalidInput, fmt.Errorf("a %d×%d operator and %d systems with len(x) = %d and len(b) = %d", n, cols, k, len(x), len(b))}
 	}
+	if parallel.Overlap(x, b) {
+		return failure{InvalidInput, errOverlap}
+	}
 	c.n, c.xs, c.bs, c.caller = n, x, b, ctx
 	c.xc, c.bc, c.rc = parallel.Grow(c.xc, n), parallel.Grow(c.bc, n), parallel.Grow(c.rc, n)
 	size := n * k

@@ -316,6 +316,7 @@ func (c *CG) nullDirection(normP float64) failure {
 }
 
 var (
+	errUnderflow     = errors.New("rᵀMr underflows")
 	errNullDirection = errors.New("a direction p with A·p = 0 that is not orthogonal to the residual")
 	errNullSingular  = errors.New("a direction p with A·p = 0: the operator is singular")
 )
@@ -363,6 +364,9 @@ func (c *CG) definitePrecond(rz, norm float64) failure {
 		parallel.MulTo(c.team, z, c.d, c.r)
 	}
 	normZ := parallel.Norm(c.team, z)
+	if normZ > 0 && norm*normZ < 0x1p-1000 {
+		return failure{Breakdown, errUnderflow}
+	}
 	if math.Abs(rz) <= 0x1p-52*norm*normZ && normZ > 0 && norm <= 1e-10*c.normB {
 		// On the last digits of a singular system the sign is noise.
 		return failure{Stagnated, fmt.Errorf("rᵀMr = %.3g is rounding error", rz)}
@@ -391,6 +395,10 @@ func (c *CG) updateRadau() {
 func (c *CG) errorBounds(norm float64) failure {
 	floor := c.set.CurvatureFloor
 	if floor == 0 {
+		return failure{Converged, nil}
+	}
+	// Ritz values are inside the spectrum: one below the floor disproves it.
+	if least, _ := c.t.extremes(); least > 0 && least < c.mu*(1-1e-8) {
 		return failure{Converged, nil}
 	}
 	c.res.ErrorUpper = norm / math.Sqrt(floor) / c.scale

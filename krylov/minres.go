@@ -346,7 +346,7 @@ func (mr *MINRES) begin(norm float64) failure {
 		mr.scaleV = math.Sqrt(max(rz, 0))
 	}
 	if mr.scaleV == 0 {
-		return failure{Breakdown, fmt.Errorf("rᵀMr underflows")}
+		return failure{Breakdown, errUnderflow}
 	}
 	parallel.Clear(mr.team, mr.old)
 	parallel.Clear(mr.team, mr.w1)

@@ -136,6 +136,9 @@ func (p *PseudoBlock) prepare(a hvp.Operator, x, b []float64, k int, s *Settings
 	if n != cols || len(x) != n*k || len(b) != n*k {
 		return fmt.Errorf("a %d×%d operator and %d systems with len(x) = %d and len(b) = %d", n, cols, k, len(x), len(b))
 	}
+	if parallel.Overlap(x, b) {
+		return errOverlap
+	}
 	for len(p.columns) < k {
 		p.columns = append(p.columns, [2][]float64{})
 	}

@@ -20,8 +20,9 @@ import (
 // on top of any symmetric positive definite M₀ (or none): with the A of the
 // vectors, M·A·W = σ·W exactly, whatever W, and no eigenvalue of the rest leaves
 // the range that those of M₀·A have (limited-memory preconditioners: Gratton,
-// Sartenaer & Tshimanga, SIAM J. Optim. 21, 2011, doi:10.1137/08074008; with
-// directions of CG from the system before it is that of Morales & Nocedal, SIAM J.
+// Sartenaer & Tshimanga, On a class of limited memory preconditioners for large scale
+// linear systems with multiple right-hand sides, SIAM J. Optim. 21, 2011, pp. 912–935;
+// with directions of CG from the system before it is that of Morales & Nocedal, SIAM J.
 // Optim. 10, 2000, doi:10.1137/S1052623497327854). M is symmetric positive definite
 // for any W and AW, also when A has changed since, and A is not applied to keep
 // it: a space costs no products at all.

@@ -160,6 +160,9 @@ func (r *run) checkInput(rectangular bool) failure {
 	if hvp.StructureOf(r.a).Has(hvp.Varying) {
 		return bad("the operator varies: it is not a fixed linear map")
 	}
+	if parallel.Overlap(r.x, r.b) {
+		return failure{InvalidInput, errOverlap}
+	}
 	if r.m != nil {
 		if p, q := r.m.Dims(); p != cols || q != cols {
 			return bad("the preconditioner is %d×%d, the operator has %d columns", p, q, cols)
@@ -178,6 +181,10 @@ var ErrVarying = errors.New("the preconditioner varies from step to step, for wh
 
 // varies reports whether m, which may be nil, is no fixed linear map.
 func varies(m hvp.Operator) bool { return m != nil && hvp.StructureOf(m).Has(hvp.Varying) }
+
+var errWritten = errors.New("the product changes the vector that it is applied to")
+
+var errOverlap = errors.New("x and b overlap")
 
 // apply sets dst = A·src.
 func (r *run) apply(dst, src []float64) failure {
@@ -218,10 +225,15 @@ func (r *run) callback(s Status, err error) failure {
 	return failure{s, err}
 }
 
-// residual sets dst = b' − A·x' and returns its norm.
+// residual sets dst = b' − A·x' and returns its norm. As all that is claimed of x
+// rests on it, it makes sure that the product has left x alone.
 func (r *run) residual(dst []float64) (norm float64, f failure) {
+	before := parallel.Dot(r.team, r.x, r.x)
 	if f := r.apply(dst, r.x); f.failed() {
 		return 0, f
+	}
+	if after := parallel.Dot(r.team, r.x, r.x); before != after && !math.IsNaN(before) {
+		return 0, failure{OperatorFailed, errWritten}
 	}
 	rr := parallel.SubScaled(r.team, dst, r.scale, r.b, dst)
 	r.res.Bytes += 8 * 5 * int64(len(dst))
@@ -337,6 +349,29 @@ func (r *run) limits() failure {
 	return ok
 }
 
+// unscale sets x = x'/scale, which may leave the range of float64 at either end: then
+// a success is none.
+func (r *run) unscale(f failure) failure {
+	size := parallel.Norm(r.team, r.x)
+	parallel.ScaleTo(r.team, r.x, 1/r.scale, r.x)
+	if m := parallel.MaxAbs(r.team, r.x); math.IsInf(m, 0) || math.IsNaN(m) {
+		clear(r.x)
+		r.res.TrueResidual = r.res.RHSNorm
+		if f.status.Success() {
+			return failure{NonFinite, errors.New("the solution exceeds the range of float64")}
+		}
+		return f
+	}
+	// Numbers below 2⁻¹⁰²² are rounded to multiples of 2⁻¹⁰⁷⁴, which changes A·x'
+	// by more than ‖b'‖/‖x'‖ times that.
+	lost := math.Sqrt(float64(len(r.x))) * 0x1p-1074 * r.scale
+	if f.status == Converged && size > 0 && lost/size*r.normB > max(r.tolerance, 0x1p-52*r.normB) {
+		r.res.TrueResidual = -1
+		return failure{NonFinite, errors.New("the solution is below the range of float64")}
+	}
+	return f
+}
+
 // finish ends the solve. scratch, of the length of b, serves to compute the
 // true residual when it is not known yet; it may be nil when it cannot be.
 func (r *run) finish(f failure, scratch []float64) (Result, error) {
@@ -353,10 +388,7 @@ func (r *run) finish(f failure, scratch []float64) (Result, error) {
 	}
 	f = r.confirm(f)
 	if r.scale != 1 {
-		parallel.ScaleTo(r.team, r.x, 1/r.scale, r.x)
-		if m := parallel.MaxAbs(r.team, r.x); f.status.Success() && (math.IsInf(m, 0) || math.IsNaN(m)) {
-			f = failure{NonFinite, errors.New("the solution exceeds the range of float64")}
-		}
+		f = r.unscale(f)
 	}
 	if r.set != nil && r.set.History {
 		res.History = r.history

@@ -68,7 +68,7 @@ func (o *checkOptions) parse(stdout io.Writer, args []string) error {
 	if err := o.dataOptions.check(fs); err != nil {
 		return err
 	}
-	return checkOutputs(outputFlag{"-json", o.json})
+	return checkOutputs(o.inputs(), fileFlag{"-json", o.json})
 }
 
 // runCheck is the command hgbench check.

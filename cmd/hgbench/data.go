@@ -67,6 +67,11 @@ func (o *dataOptions) flags(fs *flag.FlagSet, size int) {
 	fs.IntVar(&o.pages, "pages", 0, "pagerank: number of pages, if the last ones have no links")
 }
 
+// inputs are the files that are read.
+func (o *dataOptions) inputs() []fileFlag {
+	return []fileFlag{{"-train", o.train}, {"-val", o.val}, {"-image", o.image}, {"-noisy", o.noisy}, {"-edges", o.edges}, {"-w", o.w}}
+}
+
 // check refuses what cannot work before anything is read. fs has been parsed:
 // flags given that belong to another problem are refused.
 func (o *dataOptions) check(fs *flag.FlagSet) (err error) {
@@ -107,6 +112,9 @@ func (o *dataOptions) loadLogistic(prog *progress) (*problemData, error) {
 		prog.warn("%s: %d values of features beyond the %d of %s carry no weight and are skipped", o.val, info.SkippedEntries, info.Features, o.train)
 	}
 	ny, nw := p.Dims()
+	if err := checkMemory(fmt.Sprintf("%s: %d features", o.train, ny), leastVectors*float64(ny)); err != nil {
+		return nil, err
+	}
 	w, err := readW(o.w, 0, nw, checkLog)
 	if err != nil {
 		return nil, err
@@ -125,6 +133,9 @@ func (o *dataOptions) loadDenoise(*progress) (*problemData, error) {
 	potential, err := problems.ParsePotential(o.potential)
 	if err != nil {
 		return nil, usageError{err}
+	}
+	if err := checkMemory(fmt.Sprintf("-size %d", o.size), leastVectors*float64(o.size)*float64(o.size)); err != nil {
+		return nil, err
 	}
 	source := `"Seeding" by Clements Engelhardt (CC0), embedded`
 	clean := &formats.Image{}
@@ -156,7 +167,9 @@ func (o *dataOptions) loadDenoise(*progress) (*problemData, error) {
 		noisy, noise = im.Pix, o.noisy
 	}
 	p, err := problems.NewDenoise(clean.Pix, noisy, rows, cols, &problems.DenoiseSettings{Potential: potential, LearnFilters: o.filters, StoreWeights: o.storeWeights, FilterSize: o.filterSize})
-	if err != nil {
+	if err != nil && o.image != "" {
+		return nil, fmt.Errorf("%s: %w", o.image, err)
+	} else if err != nil {
 		return nil, err
 	}
 	_, nw := p.Dims()
@@ -247,7 +260,7 @@ func readWFile(path string, n int, check func(float64) error) ([]float64, error)
 	if !strings.HasSuffix(path, ".npy") {
 		return nil, usagef("-w %s is neither a number nor a .npy file", path)
 	}
-	w, _, err := formats.ReadNpy(path)
+	w, err := readNpyVector(path)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (o *estimatorsOptions) check() error {
 			return usageError{fmt.Errorf("-plot %w", err)}
 		}
 	}
-	return checkOutputs(outputFlag{"-json", o.json}, outputFlag{"-plot", o.plot})
+	return checkOutputs(o.inputs(), fileFlag{"-json", o.json}, fileFlag{"-plot", o.plot})
 }
 
 // runEstimators is the command hgbench estimators.

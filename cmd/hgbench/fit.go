@@ -106,8 +106,13 @@ func (o *fitOptions) check(fs *flag.FlagSet) (err error) {
 			return usagef("-plot %w", err)
 		}
 	}
-	return checkOutputs(outputFlag{"-checkpoint", o.checkpoint}, outputFlag{"-log", o.log}, outputFlag{"-json", o.json},
-		outputFlag{"-plot", o.plot}, outputFlag{"-out", o.out})
+	for _, f := range []fileFlag{{"-checkpoint", o.checkpoint}, {"-log", o.log}} { // which are read too
+		if info, err := os.Stat(f.path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s %s is not a regular file", f.flag, f.path)
+		}
+	}
+	return checkOutputs(o.inputs(), fileFlag{"-checkpoint", o.checkpoint}, fileFlag{"-log", o.log}, fileFlag{"-json", o.json},
+		fileFlag{"-plot", o.plot}, fileFlag{"-out", o.out})
 }
 
 // parseBounds takes LO:HI apart; an empty side is no bound.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -78,13 +80,25 @@ func (o *gradOptions) check(fs *flag.FlagSet) error {
 	if _, err := precondByName(o.precond); err != nil {
 		return err
 	}
-	if err := checkOutputs(outputFlag{"-json", o.json}, outputFlag{"-out", o.out}, outputFlag{"-picture", o.picture}); err != nil {
+	if o.picture != "" && !strings.HasSuffix(o.picture, ".png") {
+		return usagef("-picture %s: the name must end in .png", o.picture)
+	}
+	if err := checkOutputs(o.inputs(), fileFlag{"-json", o.json}, fileFlag{"-out", o.out}, fileFlag{"-picture", o.picture}); err != nil {
 		return err
 	}
-	if info, err := os.Stat(o.saveDir); o.saveDir != "" && err == nil && !info.IsDir() {
-		return fmt.Errorf("-save %s is not a directory", o.saveDir)
+	if o.saveDir == "" {
+		return nil
 	}
-	return nil
+	if info, err := os.Stat(o.saveDir); err == nil && !info.IsDir() {
+		return fmt.Errorf("-save %s is not a directory", o.saveDir)
+	} else if err != nil {
+		return nil // it will be made, and nothing is in it yet
+	}
+	var saved []fileFlag
+	for _, name := range savedFiles {
+		saved = append(saved, fileFlag{"-save", filepath.Join(o.saveDir, name)})
+	}
+	return checkOutputs(o.inputs(), saved...)
 }
 
 // runGrad is the command hgbench grad.

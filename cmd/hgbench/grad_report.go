@@ -169,6 +169,9 @@ func (j *gradJob) writeFiles(o *gradOptions, r *gradReport, converged bool) erro
 	return writeJSONFile(o.json, r)
 }
 
+// savedFiles are the files that save may write.
+var savedFiles = []string{"y.npy", "q.npy", "grad.npy", "w.npy", "clean.npy", "noisy.npy"}
+
 // save writes y, q and the gradient, and for denoise the images, to dir.
 func (j *gradJob) save(dir string) error {
 	if dir == "" {
@@ -206,7 +209,7 @@ func (r *gradReport) print(w io.Writer, j *gradJob) {
 	for _, d := range j.describe {
 		line(d[0], "%s", d[1])
 	}
-	line("inner", "‖∂E/∂y‖ %.2e → %.2e in %d Newton steps, %d Hessian products, %s", r.Inner.StartNorm, r.Inner.GradNorm, r.Inner.Iterations, r.Inner.HVPs, bench.Seconds(r.Seconds.Inner))
+	line("inner", "‖∂E/∂y‖ %.2e → %.2e in %s, %s, %s", r.Inner.StartNorm, r.Inner.GradNorm, plural(r.Inner.Iterations, "Newton step"), plural(r.Inner.HVPs, "Hessian product"), bench.Seconds(r.Seconds.Inner))
 	if n := r.Inner.NegativeCurvature; n > 0 {
 		line("", "negative curvature met in %d steps: the energy is not convex there", n)
 	}

@@ -25,6 +25,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -70,7 +71,8 @@ type usageError struct{ error }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // run is the command as a function: it returns the exit status.
-func run(ctx context.Context, stdout, stderr io.Writer, args []string) int {
+func run(ctx context.Context, out, stderr io.Writer, args []string) int {
+	stdout := &checkedWriter{w: out}
 	name := "grad"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
@@ -99,7 +101,30 @@ func run(ctx context.Context, stdout, stderr io.Writer, args []string) int {
 			}
 		}
 	}
+	if stdout.err != nil && (err == nil || errors.Is(err, flag.ErrHelp) || errors.Is(err, stdout.err)) {
+		err = fmt.Errorf("standard output: %w", stdout.err)
+	}
 	return exitStatus(ctx, stderr, name, err)
+}
+
+// checkedWriter remembers the first error, so that reports can be printed line by
+// line without a look at each.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer. After an error nothing more is written.
+func (c *checkedWriter) Write(p []byte) (n int, err error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err = c.w.Write(p)
+	if pathErr, is := errors.AsType[*fs.PathError](err); is {
+		err = pathErr.Err // its name says nothing
+	}
+	c.err = err
+	return n, err
 }
 
 func exitStatus(ctx context.Context, stderr io.Writer, name string, err error) int {

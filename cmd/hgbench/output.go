@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/hgsolve/hgsolve/bench"
 	"github.com/hgsolve/hgsolve/internal/formats"
 )
 
@@ -51,13 +52,13 @@ func jsonOnOutput(path string, format *string) error {
 	return nil
 }
 
-// outputFlag is a flag that names a file to write; path is empty if it is not
-// given.
-type outputFlag struct{ flag, path string }
+// fileFlag is a flag that names a file; path is empty if it is not given.
+type fileFlag struct{ flag, path string }
 
 // checkOutputs refuses paths that cannot be written, before anything is
-// computed. Only -json takes - for standard output.
-func checkOutputs(outputs ...outputFlag) error {
+// computed, and those of inputs, which would be lost. Only -json takes - for
+// standard output.
+func checkOutputs(inputs []fileFlag, outputs ...fileFlag) error {
 	seen := map[string]string{}
 	for _, o := range outputs {
 		if o.path == "" || o.path == "-" && o.flag == "-json" {
@@ -73,11 +74,28 @@ func checkOutputs(outputs ...outputFlag) error {
 		if err == nil && !info.Mode().IsRegular() {
 			continue // /dev/null serves any number of flags
 		}
+		for _, in := range inputs {
+			if read, e := os.Stat(in.path); err == nil && e == nil && os.SameFile(info, read) {
+				return usagef("%s %s would replace what %s reads", o.flag, o.path, in.flag)
+			}
+		}
 		path := filepath.Clean(o.path)
 		if other, is := seen[path]; is {
 			return usagef("%s and %s both name %s", other, o.flag, o.path)
 		}
 		seen[path] = o.flag
+	}
+	return nil
+}
+
+// leastVectors is how many vectors of its length any solve keeps.
+const leastVectors = 8
+
+// checkMemory refuses what takes more memory than there is: of so many numbers of 8
+// bytes at least. A system that runs out of it ends the process without a word.
+func checkMemory(what string, numbers float64) error {
+	if need, free := 8*numbers, bench.AvailableMemory(); free > 0 && need > free {
+		return fmt.Errorf("%s: takes at least %.3g GiB of memory, %.3g are available", what, need/(1<<30), free/(1<<30))
 	}
 	return nil
 }

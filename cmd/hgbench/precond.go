@@ -122,7 +122,7 @@ func (o *precondOptions) check(fs *flag.FlagSet) error {
 	if err := jsonOnOutput(o.json, &o.format); err != nil {
 		return err
 	}
-	return checkOutputs(outputFlag{"-json", o.json}, outputFlag{"-plot", o.chart})
+	return checkOutputs(append(o.inputs(), o.system.inputs()...), fileFlag{"-json", o.json}, fileFlag{"-plot", o.chart})
 }
 
 // chosen returns the names of -kinds.
@@ -235,7 +235,7 @@ func (o *precondOptions) trial(ctx context.Context, prog *progress) (*precondTri
 
 // run builds one preconditioner and solves, and adds the outcome to the row.
 func (t *precondTrial) run(ctx context.Context, o *precondOptions, row *precondRow, curve bool) error {
-	s := krylov.Settings{RTol: o.rtol, MaxIter: o.maxIter, MaxTime: time.Duration(o.maxTime * float64(time.Second))}
+	s := krylov.Settings{RTol: o.rtol, MaxIter: o.maxIter, MaxTime: duration(o.maxTime)}
 	var setup float64
 	if row.Kind != noPrecond {
 		begin := time.Now()

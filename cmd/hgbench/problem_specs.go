@@ -102,6 +102,9 @@ func (o *dataOptions) checkQuadratic() error {
 }
 
 func (o *dataOptions) loadQuadratic(*progress) (*problemData, error) {
+	if err := checkMemory(fmt.Sprintf("-n %d -nw %d", o.n, o.nw), leastVectors*float64(o.n)+2*float64(o.nw)); err != nil {
+		return nil, err
+	}
 	w, err := readW(o.w, 1, o.nw, checkFinite)
 	if err != nil {
 		return nil, err
@@ -136,6 +139,9 @@ func (o *dataOptions) loadPageRank(prog *progress) (*problemData, error) {
 		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := checkMemory(fmt.Sprintf("-pages %d", o.pages), leastVectors*float64(o.pages)); err != nil {
 		return nil, err
 	}
 	prog.phase("reading %s", o.edges)
@@ -179,6 +185,13 @@ func (o *dataOptions) loadSmoothing(*progress) (*problemData, error) {
 	}
 	w, err := readW(o.w, 2, 1, checkLog)
 	if err != nil {
+		return nil, err
+	}
+	nodes := 1.0
+	for _, side := range shape {
+		nodes *= float64(side)
+	}
+	if err := checkMemory("-grid "+o.grid, leastVectors*nodes); err != nil {
 		return nil, err
 	}
 	p, err := problems.NewSmoothing(modes, shape...)

@@ -131,17 +131,21 @@ func (o *scaleOptions) parse(stdout io.Writer, args []string) error {
 	if set["n"] && set["sizes"] || set["solver"] && set["method"] {
 		return usagef("-n and -sizes, and -solver and -method, mean the same: give one")
 	}
-	if set["sizes"] {
-		lists["n"] = lists["sizes"]
-	}
-	delete(lists, "sizes")
 	o.values = map[string][]int{}
-	for _, name := range []string{"workers", "n", "nnz", "cond", "rhs", "nw"} { // in order, for errors
+	for _, name := range []string{"workers", "n", "sizes", "nnz", "cond", "rhs", "nw"} { // in order, for errors
 		v, err := parseList(name, *lists[name])
 		if err != nil {
 			return err
 		}
 		o.values[name] = v
+	}
+	if set["sizes"] {
+		o.values["n"] = o.values["sizes"]
+	}
+	for _, name := range []string{"workers", "n", "sizes", "nnz", "cond", "rhs", "nw"} {
+		if set[name] && *lists[name] == "" {
+			return usagef("-%s is empty", name)
+		}
 	}
 	if o.workers = o.values["workers"]; o.workers == nil {
 		o.workers = bench.WorkerCounts()
@@ -183,7 +187,7 @@ func parseList(flag, text string) (values []int, err error) {
 			}
 		}
 		if !(v[2] > 1) || v[1] < v[0] {
-			return nil, usagef("-%s %s: want from:to:factor with a factor above 1", flag, text)
+			return nil, usagef("-%s %s: want from:to:factor with from ≤ to and a factor above 1", flag, text)
 		}
 		for x := v[0]; x <= v[1]*(1+1e-9); x *= v[2] {
 			if k := int(math.Round(x)); len(values) == 0 || k > values[len(values)-1] {
@@ -261,6 +265,9 @@ func (o *scaleOptions) check(set map[string]bool) error {
 			return err
 		}
 	}
+	if err := checkMemory(fmt.Sprintf("-stream-n %d", o.streamN), 2*float64(o.streamN)); err != nil {
+		return err
+	}
 	if o.plot != "" {
 		if _, err := bench.PictureFormat(o.plot); err != nil {
 			return usagef("-plot %w", err)
@@ -269,7 +276,11 @@ func (o *scaleOptions) check(set map[string]bool) error {
 	if err := jsonOnOutput(o.json, &o.format); err != nil {
 		return err
 	}
-	return checkOutputs(outputFlag{"-record", o.record}, outputFlag{"-json", o.json}, outputFlag{"-plot", o.plot}, outputFlag{"-html", o.html})
+	var inputs []fileFlag
+	for _, g := range o.given {
+		inputs = append(inputs, fileFlag{"-" + g[0], g[1]})
+	}
+	return checkOutputs(inputs, fileFlag{"-record", o.record}, fileFlag{"-json", o.json}, fileFlag{"-plot", o.plot}, fileFlag{"-html", o.html})
 }
 
 // plan returns the studies.

@@ -139,7 +139,12 @@ func (o *solveOptions) check() error {
 	if _, _, err := parseRandom(o.rhs); err != nil {
 		return err
 	}
-	return checkOutputs(outputFlag{"-out", o.out}, outputFlag{"-history", o.history}, outputFlag{"-json", o.json})
+	return checkOutputs(o.inputs(), fileFlag{"-out", o.out}, fileFlag{"-history", o.history}, fileFlag{"-json", o.json})
+}
+
+// inputs are the files that are read.
+func (o *solveOptions) inputs() []fileFlag {
+	return []fileFlag{{"-matrix", o.matrix}, {"-rhs", o.rhs}, {"-x0", o.x0}}
 }
 
 // newMethod returns the method of -method and -restart.
@@ -222,6 +227,11 @@ func (j *solveJob) setUp(ctx context.Context, o *solveOptions, rep *solveReport)
 	return nil
 }
 
+// duration returns so many seconds; what is not zero does not become zero.
+func duration(seconds float64) time.Duration {
+	return time.Duration(math.Ceil(seconds * float64(time.Second)))
+}
+
 // solve solves the system and puts the outcome into the report.
 func (j *solveJob) solve(ctx context.Context, o *solveOptions, prog *progress, rep *solveReport) error {
 	m, err := o.newMethod(prog)
@@ -229,7 +239,7 @@ func (j *solveJob) solve(ctx context.Context, o *solveOptions, prog *progress, r
 		return err
 	}
 	s := krylov.Settings{
-		RTol: o.rtol, MaxIter: o.maxIter, MaxTime: time.Duration(o.maxTime * float64(time.Second)),
+		RTol: o.rtol, MaxIter: o.maxIter, MaxTime: duration(o.maxTime),
 		Precond: j.precond, Guess: o.x0 != "", Trans: o.trans, CurvatureFloor: o.curvatureFloor, History: o.history != "",
 	}
 	prog.phase("%s: solving by %v, %v", j.title, m, &s)

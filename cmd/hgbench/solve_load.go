@@ -53,6 +53,9 @@ func (j *solveJob) loadMatrix(ctx context.Context, o *solveOptions, prog *progre
 		return err
 	}
 	rows, cols := m.Rows, m.Cols
+	if err := checkMemory(fmt.Sprintf("%s: a matrix of %d×%d", o.matrix, rows, cols), leastVectors*float64(max(rows, cols))); err != nil {
+		return err
+	}
 	r, c, v := m.Expand()
 	if o.shift != 0 {
 		if rows != cols {
@@ -99,6 +102,13 @@ func (j *solveJob) loadStencil(o *solveOptions, prog *progress) error {
 		return err
 	}
 	j.title = "stencil " + o.stencil
+	nodes := 1.0
+	for _, side := range shape {
+		nodes *= float64(side)
+	}
+	if err := checkMemory("-stencil "+o.stencil, leastVectors*nodes); err != nil {
+		return err
+	}
 	a, err := hvp.NewStencil(1, o.shift, shape...)
 	if err != nil {
 		return fmt.Errorf("-stencil %s: %w", o.stencil, err)

@@ -64,7 +64,10 @@ func runStream(ctx context.Context, stdout, stderr io.Writer, args []string) err
 			s.Workers = append(s.Workers, w)
 		}
 	}
-	if err := checkOutputs(outputFlag{"-json", path}); err != nil {
+	if err := checkOutputs(nil, fileFlag{"-json", path}); err != nil {
+		return err
+	}
+	if err := checkMemory(fmt.Sprintf("-n %d", s.N), 2*float64(s.N)); err != nil {
 		return err
 	}
 	prog := newProgress(stderr, quiet)
