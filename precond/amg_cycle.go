@@ -209,9 +209,9 @@ func (w *amgWork) Chunk(c int) {
 		rt := &l.rt
 		lo, hi := rt.parts[c], rt.parts[c+1]
 		if rt.wide != nil {
-			kernel.CSRProduct(w.dst, w.in, rt.ptr, rt.col, rt.wide, lo, hi)
+			kernel.CSRRows(w.dst, w.in, rt.ptr, rt.col, rt.wide, lo, hi)
 		} else {
-			kernel.CSRProduct(w.dst, w.in, rt.ptr, rt.col, rt.val, lo, hi)
+			kernel.CSRRows(w.dst, w.in, rt.ptr, rt.col, rt.val, lo, hi)
 		}
 		if w.f != 1 {
 			kernel.ScaleTo(w.dst[lo:hi], w.f, w.dst[lo:hi])
@@ -228,10 +228,10 @@ func (w *amgWork) Chunk(c int) {
 		return
 	}
 	// Rows of the level, in pieces that stay in the first-level cache between
-	// the product and what follows.
+	// the product and what follows. They end where windows of slices end.
 	const piece = 512
-	for lo := l.parts[c]; lo < l.parts[c+1]; lo += piece {
-		hi := min(lo+piece, l.parts[c+1])
+	for lo, hi, end := l.parts[c], 0, l.parts[c+1]; lo < end; lo = hi {
+		hi = min((lo+piece)&^(piece-1), end)
 		if w.op == sweepProduct {
 			l.product(w.dst, w.in, lo, hi)
 			continue
@@ -259,11 +259,15 @@ func (w *amgWork) Chunk(c int) {
 
 // product sets rows lo … hi-1 of dst = A·x.
 func (l *amgLevel) product(dst, x []float64, lo, hi int) {
-	if l.val64 != nil {
-		kernel.CSRProduct(dst, x, l.ptr, l.col, l.val64, lo, hi)
+	switch {
+	case l.finest != nil:
+		l.finest.ApplyRows(dst, x, lo, hi)
+		return
+	case l.val64 != nil:
+		kernel.CSRRows(dst, x, l.ptr, l.col, l.val64, lo, hi)
 		return
 	}
-	kernel.CSRProduct(dst, x, l.ptr, l.col, l.val, lo, hi)
+	kernel.CSRRows(dst, x, l.ptr, l.col, l.val, lo, hi)
 	if l.lost != nil {
 		kernel.AddProduct(dst[lo:hi], l.lost[lo:hi], x[lo:hi])
 	}

@@ -19,6 +19,7 @@ type amgLevel struct {
 	ptr    []int
 	col    []int32
 	val    []float32 // level 1 on
+	finest *hvp.CSR  // the caller's matrix, on the finest level: it knows its patterns
 	val64  []float64 // instead of val: the caller's, on the finest level, and with AMGSettings.Double
 	// lost is what rounding to float32 took from the sum of each row, nil if nothing.
 	// Added to the diagonal it makes the energy of what is constant where connections
@@ -123,6 +124,9 @@ func (m *AMG) build(ctx context.Context, csr *hvp.CSR) error {
 			l, old = old[0], old[1:]
 		} else {
 			old = nil
+		}
+		if i == 0 {
+			l.finest = csr
 		}
 		if err := l.look(team, a, i, m); err != nil {
 			return err

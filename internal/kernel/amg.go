@@ -1,49 +1,5 @@
 package kernel
 
-// CSRProduct sets dst[i] = Σ val[k]·x[col[k]], k = rowPtr[i] … rowPtr[i+1]-1, for
-// lo ≤ i < hi. The tests of the row length are the same for most rows of a grid,
-// so that they are predicted, where the end of a loop would not be.
-func CSRProduct[V Value](dst, x []float64, rowPtr []int, col []int32, val []V, lo, hi int) {
-	p := rowPtr[lo]
-	ends := rowPtr[lo+1 : hi+1]
-	out := dst[lo:hi]
-	out = out[:len(ends)]
-	for i, q := range ends {
-		cs := col[p:q]
-		vs := val[p:q:q]
-		vs = vs[:len(cs)]
-		var s0, s1 float64
-		for len(cs) >= 8 && len(vs) >= 8 {
-			s0 += float64(vs[0]) * x[cs[0]]
-			s1 += float64(vs[1]) * x[cs[1]]
-			s0 += float64(vs[2]) * x[cs[2]]
-			s1 += float64(vs[3]) * x[cs[3]]
-			s0 += float64(vs[4]) * x[cs[4]]
-			s1 += float64(vs[5]) * x[cs[5]]
-			s0 += float64(vs[6]) * x[cs[6]]
-			s1 += float64(vs[7]) * x[cs[7]]
-			cs, vs = cs[8:], vs[8:]
-		}
-		if len(cs) >= 4 && len(vs) >= 4 {
-			s0 += float64(vs[0]) * x[cs[0]]
-			s1 += float64(vs[1]) * x[cs[1]]
-			s0 += float64(vs[2]) * x[cs[2]]
-			s1 += float64(vs[3]) * x[cs[3]]
-			cs, vs = cs[4:], vs[4:]
-		}
-		if len(cs) >= 2 && len(vs) >= 2 {
-			s0 += float64(vs[0]) * x[cs[0]]
-			s1 += float64(vs[1]) * x[cs[1]]
-			cs, vs = cs[2:], vs[2:]
-		}
-		if len(cs) > 0 && len(vs) > 0 {
-			s0 += float64(vs[0]) * x[cs[0]]
-		}
-		out[i] = s0 + s1
-		p = q
-	}
-}
-
 // CSRAdd adds Σ val[k]·x[col[k]] to dst[i], k = rowPtr[i] … rowPtr[i+1]-1, for
 // lo ≤ i < hi. It is meant for rows of a few entries, such as those of a
 // prolongation.

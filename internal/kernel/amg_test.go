@@ -37,7 +37,7 @@ func testSmoothing[V Value](t *testing.T) {
 		y := small(n)
 		before := append([]float64(nil), y...)
 		sum := append([]float64(nil), y...)
-		CSRProduct(y, x, ptr, col, val, lo, hi)
+		CSRRows(y, x, ptr, col, val, lo, hi)
 		CSRAdd(sum, x, ptr, col, val, lo, hi)
 		for i := range n {
 			want, add := before[i], before[i]
