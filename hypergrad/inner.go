@@ -315,8 +315,8 @@ func (it *newtonStep) precondition(a hvp.Operator) (m precond.Preconditioner, er
 		}
 	}
 	if m, err = it.Precond(it.ctx, a); err == nil {
-		it.m = m
-		return m, nil
+		it.m = precond.Plain(m) // it keeps to its kind
+		return it.m, nil
 	}
 	if errors.As(err, &notPositive) {
 		return nil, nil

@@ -26,7 +26,7 @@ type SequenceSettings struct {
 	// NoGuess starts each solve from zero.
 	NoGuess bool
 	// History is the number of solutions that guesses are made from, each one
-	// n_y-vector and one n_w-vector of memory. Zero means 6; 1 starts from the
+	// n_y-vector and one n_w-vector of memory. Zero means 12; 1 starts from the
 	// last solution.
 	History int
 	// Project makes the guess the least-squares solution over the History last
@@ -48,7 +48,7 @@ type SequenceSettings struct {
 }
 
 const (
-	defaultHistory   = 6
+	defaultHistory   = 12
 	defaultSweepCost = 1.0 / 64
 )
 
@@ -292,7 +292,7 @@ func (e *Estimator) predict(ctx context.Context, rep *Report, s *krylov.Settings
 		}
 		e.seq.project.pass()
 	}
-	if s.Guess = h.predict(team, e.direction, w); s.Guess {
+	if s.Guess = h.predict(team, w); s.Guess {
 		h.combine(team, e.sol, &h.best)
 		rep.Sequence.Guess = h.best.String()
 	}
@@ -309,13 +309,13 @@ func (e *Estimator) projectGuess(ctx context.Context, rep *Report, a hvp.Operato
 	if !ok {
 		return false, nil // the solver will say so
 	}
-	free := h.predict(team, e.direction, w)
+	free := h.predict(team, w)
 	for len(e.images) < h.len {
 		e.images = append(e.images, nil)
 	}
 	for j := range h.len {
 		e.images[j] = parallel.Grow(e.images[j], h.n)
-		if err := trans.ApplyTrans(ctx, e.images[j], h.dq[j]); err != nil {
+		if err := trans.ApplyTrans(ctx, e.images[j], h.q.d[j]); err != nil {
 			return false, fmt.Errorf("hypergrad: projection of the guess: %w", err)
 		}
 		rep.Sequence.Products++
@@ -357,7 +357,7 @@ func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Set
 		return fmt.Errorf("hypergrad: preconditioner: %w", err)
 	}
 	s.Precond = l.m
-	rep.Precond = l.m.String()
+	rep.Precond = l.name
 	rep.Sequence.PrecondAge = l.Age
 	return nil
 }

@@ -50,6 +50,16 @@ type Auto struct {
 	report Report
 }
 
+// Plain returns what does the work of p: the pick of an [Auto], and any other as it is.
+// A pick that is a diagonal matrix shows then, which solvers fuse into their updates,
+// and its Refresh keeps to its kind where that of an Auto chooses again.
+func Plain(p Preconditioner) Preconditioner {
+	if m, is := p.(*Auto); is {
+		return m.Preconditioner
+	}
+	return p
+}
+
 // NewAuto picks a preconditioner for a. Where nothing applies, the error is
 // [ErrNotApplicable], wrapped.
 func NewAuto(ctx context.Context, a hvp.Operator) (*Auto, error) {

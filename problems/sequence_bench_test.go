@@ -49,6 +49,7 @@ func denoiseSequence(n int) func(t testing.TB) (hypergrad.Problem, []float64, []
 var outerSequences = []outerSequence{
 	{"a9a", 1e3, 1e-3, logisticSequence("a9a.svm.gz")},
 	{"a9a-long-steps", 3e4, 1e-3, logisticSequence("a9a.svm.gz")},
+	{"mushrooms", 1e3, 1e-3, logisticSequence("mushrooms.svm.gz")},
 	{"farm_ads", 1e3, 1. / 40, logisticSequence("farm_ads.svm.gz")},
 	{"denoise", 0.01, 1. / 32, denoiseSequence(256)},
 	{"denoise-long-steps", 0.02, 1. / 32, denoiseSequence(256)},
