@@ -33,6 +33,21 @@ func Jacobi(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
 	return precond.New(ctx, "jacobi", a)
 }
 
+// Auto is the PrecondFunc of [precond.Auto]: it picks what suits ∂G/∂y.
+func Auto(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	return precond.New(ctx, "auto", a)
+}
+
+// AutoLoose is [Auto] for solves to a digit or two, such as the steps of a [Newton]: it
+// passes over what takes long to set up.
+func AutoLoose(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	m, err := precond.NewAutoFor(ctx, a, &precond.AutoSettings{Loose: true})
+	if err != nil {
+		return nil, err // no typed nil
+	}
+	return m, nil
+}
+
 // An Estimator computes hypergradients and tangents. The zero value works. It
 // keeps its workspace, the last adjoint, and what makes the next solve cheaper
 // ([SequenceSettings]) between calls; it is not for concurrent use.
@@ -189,7 +204,7 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	solve := settings
 	watch := e.watch(ctx, &solve, mixed, dst, rep.LossSlope)
 	e.Certificate.prepare(&solve)
-	solveErr := e.solve(ctx, &rep, &solve, lin.Y)
+	solveErr := e.solve(ctx, &rep, &solve, lin.Y, w)
 	rep.Effect = watch.done(&rep.Solve)
 	if err := e.learn(ctx, &rep, &solve, w); err != nil {
 		return rep, err

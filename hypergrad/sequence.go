@@ -138,7 +138,7 @@ func sameEquation(a, b Equation) (same bool) {
 func (e *Estimator) begin(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator, w []float64) error {
 	e.same(p, len(e.sol), len(w))
 	rep.Sequence = SequenceReport{Solves: e.seq.solves + 1, Guess: "none", Reduction: 1}
-	if err := e.precondition(ctx, rep, s, p, a); err != nil {
+	if err := e.precondition(ctx, rep, s, p, a, w); err != nil {
 		return err
 	}
 	e.deflate(rep, s, a)
@@ -150,7 +150,7 @@ func (e *Estimator) begin(ctx context.Context, rep *Report, s *krylov.Settings, 
 
 // solve runs the adjoint solve. If it fails, or makes no headway, with a
 // preconditioner or a space that is not of this operator, it goes on with a new one.
-func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
+func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator, w []float64) error {
 	monitor := s.Monitor
 	e.seq.recycle.watch(s)
 	var err error
@@ -180,7 +180,7 @@ func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, 
 	e.seq.recycle.failed()
 	s.Recycle, s.Precond = nil, e.Settings.Precond
 	rep.Precond, rep.Sequence.Recycled = "none", 0
-	if err := e.precondition(ctx, rep, s, e.seq.problem, a); err != nil {
+	if err := e.precondition(ctx, rep, s, e.seq.problem, a, w); err != nil {
 		return err
 	}
 	s.Guess = true
@@ -335,7 +335,7 @@ func (e *Estimator) projectGuess(ctx context.Context, rep *Report, a hvp.Operato
 
 // precondition makes the preconditioner for a, or takes the one from before, and
 // notes it in rep.
-func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator) error {
+func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator, w []float64) error {
 	l := &e.seq.lag
 	make, own := e.Precond, false
 	if make == nil {
@@ -347,7 +347,7 @@ func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Set
 		l.m = nil
 		return nil
 	}
-	err := l.provide(ctx, make, a, !e.Sequence.NoLag)
+	err := l.provide(ctx, make, a, w, !e.Sequence.NoLag)
 	var notPositive *precond.NotPositiveError
 	switch {
 	case errors.As(err, &notPositive), own && err != nil && ctx.Err() == nil:

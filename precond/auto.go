@@ -46,6 +46,7 @@ import (
 // workers.
 type Auto struct {
 	Preconditioner
+	set    AutoSettings
 	kind   string
 	report Report
 }
@@ -60,10 +61,25 @@ func Plain(p Preconditioner) Preconditioner {
 	return p
 }
 
+// AutoSettings are the choices of [NewAutoFor]. The zero value works.
+type AutoSettings struct {
+	// Loose says that solves will be to a digit or two, as those of the steps of a
+	// Newton method are: what takes long to set up then hardly pays, nor do trials
+	// and polynomials. Jacobi must then be expected to need four times as many
+	// iterations for 1e-8 before another kind is tried, by what a product tells.
+	Loose bool
+}
+
 // NewAuto picks a preconditioner for a. Where nothing applies, the error is
 // [ErrNotApplicable], wrapped.
-func NewAuto(ctx context.Context, a hvp.Operator) (*Auto, error) {
+func NewAuto(ctx context.Context, a hvp.Operator) (*Auto, error) { return NewAutoFor(ctx, a, nil) }
+
+// NewAutoFor is [NewAuto] with settings, of which nil means the defaults.
+func NewAutoFor(ctx context.Context, a hvp.Operator, s *AutoSettings) (*Auto, error) {
 	m := &Auto{}
+	if s != nil {
+		m.set = *s
+	}
 	if err := m.Refresh(ctx, a); err != nil {
 		return nil, err
 	}
@@ -86,7 +102,7 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 	candidates, notes, products, err := m.inSingle(ctx, a)
 	if err == nil && candidates == nil {
 		var more int
-		candidates, notes, more, err = shortlist(ctx, a)
+		candidates, notes, more, err = m.shortlist(ctx, a)
 		products += more
 	}
 	if err != nil {
@@ -135,7 +151,7 @@ type candidate struct {
 var worth = map[string]float64{"multigrid": 70, "nystrom": 40, "amg": 60, "ic": 60}
 
 // shortlist returns the kinds to try, the best first.
-func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
+func (m *Auto) shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
 	promise := hvp.StructureOf(a)
 	jacobi := candidate{"jacobi", "nothing better applies", nil}
 	if _, is := a.(hvp.DiagonalMatrix); is {
@@ -147,14 +163,23 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 			return append(list, jacobi), nil, 0, nil
 		}
 		kinds := definiteKinds(a)
+		if len(kinds) == 0 {
+			break
+		}
+		least := func(kind string) float64 {
+			if m.set.Loose {
+				return 4 * worth[kind]
+			}
+			return worth[kind]
+		}
 		var expected float64
-		if len(kinds) > 0 && (kinds[0].kind == "multigrid" || kinds[0].kind == "amg") {
+		if m.set.Loose || kinds[0].kind == "multigrid" || kinds[0].kind == "amg" {
 			if expected, err = jacobiAtLeast(ctx, a); err != nil {
 				return nil, nil, 0, err
 			}
 			products++
 		}
-		if len(kinds) == 0 || expected < worth[kinds[0].kind] {
+		if !m.set.Loose && expected < least(kinds[0].kind) {
 			trial := 0
 			if expected, trial, err = jacobiIterations(ctx, a); err != nil {
 				return nil, nil, 0, err
@@ -162,7 +187,7 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 			products += trial
 		}
 		for _, c := range kinds {
-			if expected < worth[c.kind] {
+			if expected < least(c.kind) {
 				notes = append(notes, fmt.Sprintf("%s (%s) does not pay: Jacobi is expected to need %.0f iterations for 1e-8", c.kind, c.why, expected))
 				list = append([]candidate{{"jacobi", "it is expected to converge soon enough", nil}}, list...)
 				return list, notes, products, nil
@@ -190,7 +215,7 @@ const worthSingle, worthSingleCycle = 10, 240
 // inSingle returns what suits a semidefinite operator with a stand-in in single
 // precision; no candidates if it has none, or is too ill-conditioned for it.
 func (m *Auto) inSingle(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
-	if _, is := a.(hvp.Singler); !is || !hvp.StructureOf(a).Has(hvp.Semidefinite) {
+	if _, is := a.(hvp.Singler); !is || m.set.Loose || !hvp.StructureOf(a).Has(hvp.Semidefinite) {
 		return nil, nil, 0, nil
 	}
 	p, is := m.Preconditioner.(*Chebyshev)
