@@ -15,7 +15,7 @@ import (
 
 // A PrecondFunc makes a preconditioner for ∂G/∂y. [Jacobi] is one; the Make of
 // any [precond.Kind] converts to one; [precond.Wrap] serves for operators of the
-// caller's own. What it makes is kept for later points and refreshed there now and
+// caller's own. It may return nil, and no error, where there is none to be had. What it makes is kept for later points and refreshed there now and
 // then (see [SequenceSettings]); one that applies the operator it was made for must
 // say so by a method UsesOperator() bool, and is refreshed at each point.
 type PrecondFunc func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error)
@@ -31,6 +31,29 @@ type Preconditioned interface {
 // Jacobi is the PrecondFunc of [precond.Jacobi].
 func Jacobi(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
 	return precond.New(ctx, "jacobi", a)
+}
+
+// Auto is the PrecondFunc of [precond.Auto]: it picks what suits ∂G/∂y. Where nothing
+// applies, as for products alone, there is none.
+func Auto(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	return automatic(ctx, a, &precond.AutoSettings{})
+}
+
+// AutoLoose is [Auto] for solves to a digit or two, such as the steps of a [Newton]: it
+// passes over what takes long to set up.
+func AutoLoose(ctx context.Context, a hvp.Operator) (precond.Preconditioner, error) {
+	return automatic(ctx, a, &precond.AutoSettings{Loose: true})
+}
+
+func automatic(ctx context.Context, a hvp.Operator, s *precond.AutoSettings) (precond.Preconditioner, error) {
+	m, err := precond.NewAutoFor(ctx, a, s)
+	switch {
+	case errors.Is(err, precond.ErrNotApplicable):
+		return nil, nil
+	case err != nil:
+		return nil, err // no typed nil
+	}
+	return m, nil
 }
 
 // An Estimator computes hypergradients and tangents. The zero value works. It
@@ -79,6 +102,7 @@ type Estimator struct {
 	rhs, sol       []float64
 	direction      []float64 // scratch of length n_w
 	refined, delta []float64 // of the error bar: y₁, and d or δ
+	hidden         []float64 // of the error bar: scratch of length n_y
 	corrected      []float64
 	tangentOf      Equation // whose first tangent has been compared with differences
 	several        several  // systems at once
@@ -195,7 +219,7 @@ func (e *Estimator) Gradient(ctx context.Context, p Problem, y, w, dst []float64
 	solve := settings
 	watch := e.watch(ctx, &solve, mixed, dst, rep.LossSlope)
 	e.Certificate.prepare(&solve)
-	solveErr := e.solve(ctx, &rep, &solve, lin.Y)
+	solveErr := e.solve(ctx, &rep, &solve, lin.Y, w)
 	rep.Effect = watch.done(&rep.Solve)
 	if err := e.learn(ctx, &rep, &solve, w); err != nil {
 		return rep, err

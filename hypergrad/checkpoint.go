@@ -18,7 +18,7 @@ import (
 // A checkpoint file is this line, which changes with the meaning of what follows;
 // the fingerprint; the length of the state as a little-endian number of 8 bytes;
 // the state (gob); and the SHA-256 sum of all of that.
-const checkpointMagic = "hgsolve minimisation checkpoint, version 1\n"
+const checkpointMagic = "hgsolve minimisation checkpoint, version 2\n"
 
 // A learner has a state that outlives a solve and that can be saved. Where saving
 // changes what it does next, it does so for the run that goes on and the one that
@@ -60,6 +60,7 @@ func (r *outerRun) save() (err error) {
 			return err
 		}
 	}
+	st.Path = r.path.save()
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(st); err != nil {
 		return fmt.Errorf("hypergrad: checkpoint: %w", err)
@@ -128,6 +129,9 @@ func (r *outerRun) decode(data []byte) error {
 	if len(st.W) != r.nw || len(st.G) != r.nw || len(st.Y) != r.ny || len(st.S) != len(st.D) || len(st.Trace) == 0 {
 		return errors.New("damaged checkpoint: lengths of vectors")
 	}
+	if !st.Path.valid() || st.Path.Len == 0 || st.Path.N != r.ny || st.Path.NW != r.nw {
+		return errors.New("damaged checkpoint: the path")
+	}
 	for _, pair := range append(append([][]float64(nil), st.S...), st.D...) {
 		if len(pair) != r.nw {
 			return errors.New("damaged checkpoint: lengths of L-BFGS pairs")
@@ -148,6 +152,6 @@ func (r *outerRun) decode(data []byte) error {
 			return err
 		}
 	}
-	r.st, r.before = st, st.Elapsed
+	r.st, r.before, r.path = st, st.Elapsed, st.Path.history()
 	return nil
 }

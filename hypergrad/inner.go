@@ -58,7 +58,8 @@ type Newton struct {
 	// step that does not lower ‖G‖ is not taken.
 	Polish bool
 	// Precond makes the preconditioner, which is refreshed at each step, or made
-	// anew where it cannot be; nil means none. Where it reports a diagonal that is
+	// anew where it cannot be; one that is neither diagonal nor applies the operator
+	// is kept while it serves. Nil means none. Where it reports a diagonal that is
 	// not positive, the step goes without.
 	Precond PrecondFunc
 	// Workers limits the goroutines; zero means GOMAXPROCS.
@@ -147,6 +148,7 @@ type newtonStep struct {
 	eta     float64
 	step    float64
 	radius  float64
+	lastCG  int // iterations of the last linear solve
 	growing int // steps in a row that ended on the sphere and made it grow
 }
 
@@ -286,6 +288,7 @@ func (it *newtonStep) direction(norm float64) (s cgStep, err error) {
 	}
 	s, err = it.cg.solve(it.ctx, lin.Y, m, it.d, it.g, it.eta, it.radius, maxCG)
 	it.res.Products += s.products
+	it.lastCG = s.iterations
 	if err != nil {
 		return s, fmt.Errorf("hypergrad: Newton step: %w", err)
 	}
@@ -300,6 +303,10 @@ func (it *newtonStep) direction(norm float64) (s cgStep, err error) {
 	return s, nil
 }
 
+// keptUpTo is the number of iterations of a step up to which the preconditioner is kept
+// for the next one: to refresh one that is no diagonal costs about as much.
+const keptUpTo = 8
+
 // precondition returns the preconditioner for a, nil for none.
 func (it *newtonStep) precondition(a hvp.Operator) (m precond.Preconditioner, err error) {
 	if it.Precond == nil {
@@ -307,6 +314,9 @@ func (it *newtonStep) precondition(a hvp.Operator) (m precond.Preconditioner, er
 	}
 	var notPositive *precond.NotPositiveError
 	if it.m != nil {
+		if _, diagonal := it.m.(hvp.DiagonalMatrix); !diagonal && !precond.UsesOperator(it.m) && it.lastCG <= keptUpTo {
+			return it.m, nil
+		}
 		switch err = it.m.Refresh(it.ctx, a); {
 		case err == nil:
 			return it.m, nil
@@ -315,8 +325,8 @@ func (it *newtonStep) precondition(a hvp.Operator) (m precond.Preconditioner, er
 		}
 	}
 	if m, err = it.Precond(it.ctx, a); err == nil {
-		it.m = m
-		return m, nil
+		it.m = precond.Plain(m) // it keeps to its kind
+		return it.m, nil
 	}
 	if errors.As(err, &notPositive) {
 		return nil, nil
@@ -328,6 +338,7 @@ func (it *newtonStep) precondition(a hvp.Operator) (m precond.Preconditioner, er
 func (it *newtonStep) general(a hvp.Operator, settings *krylov.Settings) error {
 	res, err := it.auto.Solve(it.ctx, a, it.d, it.g, settings)
 	it.res.Products += res.Products
+	it.lastCG = res.Iterations
 	switch res.Status {
 	case krylov.Converged, krylov.LeastSquares:
 		return nil

@@ -7,17 +7,16 @@ import (
 	"math"
 	"time"
 
-	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
 // OuterSettings are the choices of [Minimize]. The zero value works.
 type OuterSettings struct {
 	// Inner finds y(w); nil means a [Newton] with the preconditioner of the
-	// Estimator.
+	// Estimator, or with [AutoLoose] if that is nil too.
 	Inner ToleranceSolver
-	// Estimator computes dL/dw; nil means one with the preconditioner [Jacobi],
-	// and without where ∂G/∂y does not know its diagonal.
+	// Estimator computes dL/dw; nil means one with the preconditioner [Auto], and
+	// without where ∂G/∂y gives nothing to make one of.
 	// Its error bar and the tolerances of its systems are set by Minimize, and
 	// put back at the end.
 	Estimator *Estimator
@@ -191,7 +190,9 @@ type OuterResult struct {
 // not held by a bound, then clipped (two-metric projection, Bertsekas, SIAM J.
 // Control Optim. 20, 1982, doi:10.1137/0320018), no entry changing by more than a
 // limit that adapts as in trust-region methods. Each iteration tries one point: y
-// is solved for anew there, from the last y, and L and dL/dw decide. A point is
+// is solved for anew there, from a prediction of y by the last accepted points or from the
+// last y, whichever has the lower energy, and L and dL/dw decide. After two quasi-Newton
+// steps in a row that were much too short the next ones are as long as the limit allows. A point is
 // kept for a sufficient decrease of L beyond its error; where the decrease is
 // smaller than the error, by the slope at the trial (the approximate Wolfe
 // condition of Hager & Zhang, SIAM J. Optim. 16, 2005, doi:10.1137/030601880).
@@ -242,6 +243,7 @@ type outerRun struct {
 
 	st                     outerState
 	resumed                int
+	path                   history // of y at the accepted points
 	trialW, trialY, trialG []float64
 	residual               []float64 // n_y
 	dir, step, change      []float64 // n_w
@@ -284,16 +286,14 @@ func newOuterRun(ctx context.Context, p Problem, y, w []float64, s *OuterSetting
 	if r.Memory == 0 {
 		r.Memory = 8
 	}
+	inner := PrecondFunc(AutoLoose)
 	if r.Estimator == nil {
-		r.Estimator = &Estimator{}
-		if lin, err := p.Linearize(ctx, y, w); err == nil { // else the first point says so
-			if _, ok := hvp.Diag(lin.Y); ok {
-				r.Estimator.Precond = Jacobi
-			}
-		}
+		r.Estimator = &Estimator{Precond: Auto}
+	} else {
+		inner = r.Estimator.Precond
 	}
 	if r.Inner == nil {
-		r.Inner = &Newton{Precond: r.Estimator.Precond, Workers: r.Estimator.Settings.Workers}
+		r.Inner = &Newton{Precond: inner, Workers: r.Estimator.Settings.Workers}
 	}
 	r.ctx, r.team = r.Estimator.scope(ctx)
 	r.saved = Estimator{Settings: r.Estimator.Settings, NoErrorBar: r.Estimator.NoErrorBar, ErrorBarRTol: r.Estimator.ErrorBarRTol}

@@ -26,17 +26,21 @@ type outerState struct {
 	// S and D are the L-BFGS pairs, steps and changes of dL/dw, oldest first.
 	S, D [][]float64
 	// Limit is the step limit. Stretch says that the curvature along the last
-	// step was not positive, so that the next goes as far as the limit.
+	// step was not positive, or that L was still steep at its end, so that the next
+	// goes as far as the limit.
 	Limit   float64
 	Stretch bool
+	// Short counts steps in a row that were too short; see steep.
+	Short int
 	// Rejected and Settled count, in a row, points not accepted and steps that
 	// changed the loss little. Failure is the last reason for the former.
 	Rejected, Settled int
 	Failure           string
 	// Elapsed is the time spent; no decision looks at it.
 	Elapsed time.Duration
-	// Estimator and Inner are what these have learned.
+	// Estimator and Inner are what these have learned, Path the accepted points.
 	Estimator, Inner []byte
+	Path             savedHistory
 }
 
 // suspicious is the number of rejected points in a row after which the accepted one
@@ -46,6 +50,14 @@ const suspicious = 5
 // mostRejected is the number of rejected points in a row that ends a run: the
 // step is then shorter by a factor of a million at least.
 const mostRejected = 20
+
+// steep is the share of its slope that a quasi-Newton step may leave at its end before it
+// counts as too short, and gentle what a stretched one must come down to. After two short
+// steps in a row the next one is twice as long, whatever the model says, as a line search
+// would go on, and so are those after it. Where L falls like an exponential, as it does
+// with the logarithm of a penalty that had better be zero, the model would take steps of
+// one length for ever.
+const steep, gentle = 0.3, 0.1
 
 func (r *outerRun) run() (OuterResult, error) {
 	found, err := r.load()
@@ -167,6 +179,7 @@ func (r *outerRun) start() error {
 	copy(st.Y, r.trialY)
 	copy(st.G, r.trialG)
 	st.Point, st.Largest = pt, pt.FullNorm
+	r.path.push(r.team, pathLength, st.Y, st.W)
 	r.plan()
 	return r.record(true, 0, pt.Note)
 }
@@ -177,8 +190,10 @@ func (r *outerRun) iterate() error {
 	if st.Rejected%suspicious == suspicious-1 {
 		return r.again()
 	}
-	slope, longest, _ := r.propose()
-	copy(r.trialY, st.Y)
+	slope, longest, newton := r.propose()
+	if err := r.predict(); err != nil {
+		return err
+	}
 	st.Iteration++
 	pt, err := r.evaluate(func(pt *outerPoint) bool { return r.verdict(pt, slope) < 0 })
 	var failed *trialError
@@ -209,34 +224,63 @@ func (r *outerRun) iterate() error {
 		st.Tol = pt.Tol
 		return r.record(false, longest, "no sufficient decrease")
 	}
-	r.accept(pt, slope, end, longest)
-	return r.record(true, longest, pt.Note)
+	r.accept(pt, slope, end, longest, newton)
+	if !r.accurate(&st.Point) {
+		// What was enough to accept it need not be enough for the next step.
+		if err := r.sharpen(); err != nil {
+			return err
+		}
+	}
+	return r.record(true, longest, st.Point.Note)
 }
 
 // again evaluates the accepted point anew, more accurately: where many points are
 // rejected, it may be its own loss or gradient that is wrong.
 func (r *outerRun) again() error {
 	st := &r.st
-	copy(r.trialW, st.W)
-	copy(r.trialY, st.Y)
 	tol := st.Point.Tol
 	st.Tol = outerTol{1e-2 * tol.Inner, max(1e-2*tol.Adjoint, leastAdjoint)}
-	pt, err := r.evaluate(nil)
+	note := "the last accepted point was evaluated again"
+	err := r.reevaluate()
 	var failed *trialError
-	if err != nil && !errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
+		note += ": " + failed.Error()
+	case err != nil:
 		return err
 	}
 	st.Iteration++
 	st.Rejected++
-	note := "the last accepted point was evaluated again"
-	if err != nil {
-		note += ": " + failed.Error()
-	} else {
-		copy(st.G, r.trialG)
-		st.Y, r.trialY = r.trialY, st.Y
-		st.Point, st.Largest = pt, max(st.Largest, pt.FullNorm)
-	}
 	return r.record(false, 0, note)
+}
+
+// sharpen evaluates the accepted point anew where its error is too large for the next
+// step.
+func (r *outerRun) sharpen() error {
+	r.st.Tol = tighten(&r.st.Point, 0.5*r.allowed(r.st.Point.relevant()), 1e-3, 0.3)
+	err := r.reevaluate()
+	var failed *trialError
+	if errors.As(err, &failed) {
+		return nil // the point is as it was
+	}
+	r.plan()
+	return err
+}
+
+// reevaluate evaluates the accepted point to the tolerances of the state.
+func (r *outerRun) reevaluate() error {
+	st := &r.st
+	copy(r.trialW, st.W)
+	copy(r.trialY, st.Y)
+	pt, err := r.evaluate(nil)
+	if err != nil {
+		return err
+	}
+	copy(st.G, r.trialG)
+	st.Y, r.trialY = r.trialY, st.Y
+	st.Point, st.Largest = pt, max(st.Largest, pt.FullNorm)
+	r.path.push(r.team, pathLength, st.Y, st.W)
+	return nil
 }
 
 // verdict says whether the loss at the trial is sufficiently lower (1), not (−1),
@@ -257,12 +301,12 @@ func (r *outerRun) verdict(pt *outerPoint, slope float64) int {
 func (r *outerRun) reject(limit float64) {
 	st := &r.st
 	st.Rejected++
-	st.Settled = 0
+	st.Settled, st.Short = 0, 0
 	st.Limit = limit
 }
 
 // accept moves to the trial point.
-func (r *outerRun) accept(pt outerPoint, slope, end, longest float64) {
+func (r *outerRun) accept(pt outerPoint, slope, end, longest float64, newton bool) {
 	st := &r.st
 	st.Rejected, st.Failure = 0, ""
 	if drop := st.Point.Loss - pt.Loss; r.LossTol > 0 && math.Abs(drop) <= r.LossTol*math.Abs(pt.Loss) {
@@ -280,10 +324,20 @@ func (r *outerRun) accept(pt outerPoint, slope, end, longest float64) {
 	} else {
 		st.Limit = min(max(st.Limit, 2*longest), r.MaxStep)
 	}
+	switch {
+	case newton && end < steep*slope:
+		st.Short++
+	case st.Short < 2 || end > gentle*slope:
+		st.Short = 0
+	}
+	if st.Short >= 2 {
+		st.Stretch, st.Limit = true, min(2*longest, r.MaxStep)
+	}
 	copy(st.W, r.trialW)
 	copy(st.G, r.trialG)
 	st.Y, r.trialY = r.trialY, st.Y
 	st.Point, st.Largest = pt, max(st.Largest, pt.FullNorm)
+	r.path.push(r.team, pathLength, st.Y, st.W)
 	r.plan()
 }
 

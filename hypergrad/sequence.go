@@ -26,7 +26,7 @@ type SequenceSettings struct {
 	// NoGuess starts each solve from zero.
 	NoGuess bool
 	// History is the number of solutions that guesses are made from, each one
-	// n_y-vector and one n_w-vector of memory. Zero means 6; 1 starts from the
+	// n_y-vector and one n_w-vector of memory. Zero means 12; 1 starts from the
 	// last solution.
 	History int
 	// Project makes the guess the least-squares solution over the History last
@@ -48,7 +48,7 @@ type SequenceSettings struct {
 }
 
 const (
-	defaultHistory   = 6
+	defaultHistory   = 12
 	defaultSweepCost = 1.0 / 64
 )
 
@@ -138,7 +138,7 @@ func sameEquation(a, b Equation) (same bool) {
 func (e *Estimator) begin(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator, w []float64) error {
 	e.same(p, len(e.sol), len(w))
 	rep.Sequence = SequenceReport{Solves: e.seq.solves + 1, Guess: "none", Reduction: 1}
-	if err := e.precondition(ctx, rep, s, p, a); err != nil {
+	if err := e.precondition(ctx, rep, s, p, a, w); err != nil {
 		return err
 	}
 	e.deflate(rep, s, a)
@@ -150,7 +150,7 @@ func (e *Estimator) begin(ctx context.Context, rep *Report, s *krylov.Settings, 
 
 // solve runs the adjoint solve. If it fails, or makes no headway, with a
 // preconditioner or a space that is not of this operator, it goes on with a new one.
-func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
+func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator, w []float64) error {
 	monitor := s.Monitor
 	e.seq.recycle.watch(s)
 	var err error
@@ -180,7 +180,7 @@ func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, 
 	e.seq.recycle.failed()
 	s.Recycle, s.Precond = nil, e.Settings.Precond
 	rep.Precond, rep.Sequence.Recycled = "none", 0
-	if err := e.precondition(ctx, rep, s, e.seq.problem, a); err != nil {
+	if err := e.precondition(ctx, rep, s, e.seq.problem, a, w); err != nil {
 		return err
 	}
 	s.Guess = true
@@ -292,7 +292,7 @@ func (e *Estimator) predict(ctx context.Context, rep *Report, s *krylov.Settings
 		}
 		e.seq.project.pass()
 	}
-	if s.Guess = h.predict(team, e.direction, w); s.Guess {
+	if s.Guess = h.predict(team, w); s.Guess {
 		h.combine(team, e.sol, &h.best)
 		rep.Sequence.Guess = h.best.String()
 	}
@@ -309,13 +309,13 @@ func (e *Estimator) projectGuess(ctx context.Context, rep *Report, a hvp.Operato
 	if !ok {
 		return false, nil // the solver will say so
 	}
-	free := h.predict(team, e.direction, w)
+	free := h.predict(team, w)
 	for len(e.images) < h.len {
 		e.images = append(e.images, nil)
 	}
 	for j := range h.len {
 		e.images[j] = parallel.Grow(e.images[j], h.n)
-		if err := trans.ApplyTrans(ctx, e.images[j], h.dq[j]); err != nil {
+		if err := trans.ApplyTrans(ctx, e.images[j], h.q.d[j]); err != nil {
 			return false, fmt.Errorf("hypergrad: projection of the guess: %w", err)
 		}
 		rep.Sequence.Products++
@@ -335,7 +335,7 @@ func (e *Estimator) projectGuess(ctx context.Context, rep *Report, a hvp.Operato
 
 // precondition makes the preconditioner for a, or takes the one from before, and
 // notes it in rep.
-func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator) error {
+func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Settings, p Equation, a hvp.Operator, w []float64) error {
 	l := &e.seq.lag
 	make, own := e.Precond, false
 	if make == nil {
@@ -347,7 +347,7 @@ func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Set
 		l.m = nil
 		return nil
 	}
-	err := l.provide(ctx, make, a, !e.Sequence.NoLag)
+	err := l.provide(ctx, make, a, w, !e.Sequence.NoLag)
 	var notPositive *precond.NotPositiveError
 	switch {
 	case errors.As(err, &notPositive), own && err != nil && ctx.Err() == nil:
@@ -355,9 +355,12 @@ func (e *Estimator) precondition(ctx context.Context, rep *Report, s *krylov.Set
 		return nil
 	case err != nil:
 		return fmt.Errorf("hypergrad: preconditioner: %w", err)
+	case l.m == nil:
+		rep.PrecondNote = "none applies"
+		return nil
 	}
 	s.Precond = l.m
-	rep.Precond = l.m.String()
+	rep.Precond = l.name
 	rep.Sequence.PrecondAge = l.Age
 	return nil
 }

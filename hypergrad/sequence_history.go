@@ -7,34 +7,32 @@ import (
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
-// history is the last solutions q and the parameters w they belong to, from which
-// the next solution is predicted without a product. It keeps backward differences,
+// history is the last solutions q with the parameters w they belong to, from which the
+// next solution is predicted without a product,
 //
-//	∇⁰ = q_t,   ∇^{j+1}_t = ∇^j_t − ∇^j_{t-1},
+//	q_{t+1} ≈ ∇⁰q + Σ c_j·∇^j q
 //
-// which are well apart in size and direction where the solutions themselves are
-// almost parallel, so that normal equations in them are harmless. Two families
-// predict q_{t+1} = ∇⁰ + Σ c_j·∇^j, and how each would have done so far says which
-// one does:
+// in backward differences (see signal). Two families of coefficients compete, and how
+// each would have done so far says which one predicts:
 //
+//   - secant: the c with Σ c_j·∇^j w ≈ w_{t+1} − w_t, by least squares. To first
+//     order in the change of w it is right whatever the steps are.
 //   - trend: the coefficients that would have predicted q_t best from what came
 //     before, by least squares (linear prediction). Exact for sums of exponentials,
 //     such as a gradient descent near its end, and for polynomials in t.
-//   - secant: the c with Σ c_j·∇^j w ≈ w_{t+1} − w_t, by least squares. To first
-//     order in the change of w it is right whatever the steps are.
+//
+// A third one, the coefficients that represent y_{t+1} by the y before it, was no
+// better than these on denoising and logistic regression.
 type history struct {
-	n, nw, len     int
-	dq, dw         [][]float64
-	scaleQ, scaleW float64   // powers of two that bring the first ones near 1
-	size           int       // most solutions kept
-	gram           []float64 // of dq: size×size
+	len, size int // solutions kept, and most of them
+	q, w      signal
+	n, nw     int
 
 	// candidates of the solve under way, and how well each family and order has
 	// predicted.
 	candidates []prediction
 	best       prediction
 	scores     [projected][maxHistory]score
-	differ     differ
 	small      []float64
 }
 
@@ -83,31 +81,7 @@ func (h *history) reset() {
 	h.scores = [projected][maxHistory]score{}
 }
 
-// differ updates the differences of one vector: v₀ ← x·scale, and so on.
-type differ struct {
-	d     [][]float64
-	x     []float64
-	scale float64
-}
-
-// Chunk implements [parallel.Task].
-func (f *differ) Chunk(b int) {
-	lo, hi := parallel.Block(b, len(f.x))
-	for i := lo; i < hi; i++ {
-		v := f.x[i] * f.scale
-		for _, d := range f.d {
-			d[i], v = v, v-d[i]
-		}
-	}
-}
-
-func (h *history) update(t parallel.Team, d [][]float64, x []float64, scale float64) {
-	h.differ = differ{d, x, scale}
-	t.Run(parallel.Blocks(len(x)), &h.differ)
-	h.differ = differ{}
-}
-
-// push adds the solution q at w.
+// push adds the solution q at w. It keeps copies.
 func (h *history) push(t parallel.Team, keep int, q, w []float64) {
 	keep = min(keep, maxHistory)
 	norm, size := parallel.Norm(t, q), parallel.MaxAbs(t, w)
@@ -115,55 +89,30 @@ func (h *history) push(t parallel.Team, keep int, q, w []float64) {
 		h.reset() // q = 0 is known without a solve, and has no direction
 		return
 	}
-	_, e := math.Frexp(norm)
-	if h.len > 0 && (h.n != len(q) || h.nw != len(w) || h.size != keep || !(math.Abs(math.Log2(norm*h.scaleQ)) < 200)) {
+	if h.len > 0 && (h.n != len(q) || h.nw != len(w) || h.size != keep || !(math.Abs(math.Log2(norm*h.q.scale)) < 200)) {
 		h.reset()
 	}
 	if h.len == 0 {
 		h.n, h.nw, h.size = len(q), len(w), keep
-		h.scaleQ, h.scaleW = math.Ldexp(1, max(-1000, min(1000, -e))), 1
-		if norm := parallel.Norm(t, w); norm > 0 {
-			_, e := math.Frexp(norm)
-			h.scaleW = math.Ldexp(1, max(-1000, min(1000, -e)))
-		}
-		h.gram = parallel.Grow(h.gram, keep*keep)
-		clear(h.gram) // what is not set yet must be the same in a checkpoint
+		h.q.begin(t, keep, q)
+		h.w.begin(t, keep, w)
 	}
-	moved := h.len == 0
-	for i := 0; i < len(w) && !moved; i++ {
-		moved = w[i]*h.scaleW != h.dw[0][i]
-	}
-	if !moved {
-		// The same point again: the last solution is replaced by the new one.
-		// ∇^j −= (old − new) for all j.
-		parallel.Axpby(t, h.dq[0], h.scaleQ, q, -1) // new − old
-		for j := 1; j < h.len; j++ {
-			parallel.Axpy(t, h.dq[j], 1, h.dq[0])
-		}
-		parallel.ScaleTo(t, h.dq[0], h.scaleQ, q)
-	} else {
+	// The same point again: the last solution is replaced by the new one.
+	replace := h.len > 0 && h.w.same(w)
+	moved := h.len > 0 && !replace
+	if !replace {
 		h.len = min(h.len+1, keep)
-		for len(h.dq) < h.len {
-			h.dq, h.dw = append(h.dq, nil), append(h.dw, nil)
-		}
-		h.dq[h.len-1], h.dw[h.len-1] = parallel.Grow(h.dq[h.len-1], h.n), parallel.Grow(h.dw[h.len-1], h.nw)
-		h.update(t, h.dq[:h.len], q, h.scaleQ)
-		h.update(t, h.dw[:h.len], w, h.scaleW)
 	}
-	for i := range h.len {
-		for j := range i + 1 {
-			g := parallel.Dot(t, h.dq[i], h.dq[j])
-			h.gram[i*h.size+j], h.gram[j*h.size+i] = g, g
-		}
-	}
+	h.q.push(t, h.len, q, replace)
+	h.w.push(t, h.len, w, replace)
 	if moved {
 		h.judge()
 	}
 	h.candidates = h.candidates[:0]
 }
 
-// g returns ⟨∇^i, ∇^j⟩.
-func (h *history) g(i, j int) float64 { return h.gram[i*h.size+j] }
+// g returns ⟨∇^i q, ∇^j q⟩.
+func (h *history) g(i, j int) float64 { return h.q.gram[i*h.size+j] }
 
 // judge compares the predictions with the solution that has come. The differences
 // that they were made of are those before the last, ∇^j − ∇^{j+1}.
@@ -200,22 +149,19 @@ func (h *history) judge() {
 // credited with: a bit and a half.
 const untried = 1.5
 
-// predict makes the predictions for w and chooses the best; it returns false if
-// there is nothing to make them of. scratch has the length of w.
-func (h *history) predict(t parallel.Team, scratch, w []float64) bool {
+// predict makes the predictions for w and chooses the best; it returns false if there is nothing to make them of.
+func (h *history) predict(t parallel.Team, w []float64) bool {
 	h.candidates = h.candidates[:0]
 	if h.len == 0 {
 		return false
 	}
-	copy(scratch, h.dw[0])
-	parallel.Axpby(t, scratch, h.scaleW, w, -1) // w_{t+1} − w_t
 	h.best = prediction{family: last}
 	h.best.c[0] = 1
-	if parallel.MaxAbs(t, scratch) == 0 {
+	if h.w.same(w) {
 		return true
 	}
 	h.candidates = append(h.candidates, h.best)
-	h.secants(t, scratch)
+	h.secants(t, w)
 	h.trends()
 	least := math.Inf(1)
 	for i := range h.candidates {
@@ -242,8 +188,8 @@ func (h *history) scored(p *prediction) (err float64, known bool) {
 	return s.Error - untried, s.Known
 }
 
-// secants adds the predictions from the change dw of w.
-func (h *history) secants(t parallel.Team, dw []float64) {
+// secants adds the predictions from the change of w.
+func (h *history) secants(t parallel.Team, w []float64) {
 	m := h.len - 1
 	if h.len == h.size {
 		m-- // one more could not be judged
@@ -252,18 +198,15 @@ func (h *history) secants(t parallel.Team, dw []float64) {
 		return
 	}
 	h.small = parallel.Grow(h.small, maxHistory*(maxHistory+1))
-	g, rhs := h.small[:m*m], h.small[m*m:m*m+m]
+	g, rhs := h.small[:m*m], h.small[m*m:m*m+m+1]
 	for i := range m {
-		for j := range i + 1 {
-			g[i*m+j] = parallel.Dot(t, h.dw[i+1], h.dw[j+1])
-			g[j*m+i] = g[i*m+j]
-		}
-		rhs[i] = parallel.Dot(t, h.dw[i+1], dw)
+		copy(g[i*m:(i+1)*m], h.w.gram[(i+1)*h.size+1:])
 	}
+	h.w.changes(t, rhs, w)
 	for order := 1; order <= m; order++ {
 		p := prediction{family: secant, order: order}
 		p.c[0] = 1
-		if normalEquations(p.c[1:order+1], g, rhs, m) {
+		if normalEquations(p.c[1:order+1], g, rhs[1:], m) {
 			h.candidates = append(h.candidates, p)
 		}
 	}
@@ -325,13 +268,13 @@ func (h *history) project(t parallel.Team, images [][]float64, b []float64, free
 	before = math.Sqrt(bb)
 	if free {
 		for i := range m {
-			h.best.c[i] /= h.scaleQ // the images are those of scaled solutions
+			h.best.c[i] /= h.q.scale // the images are those of scaled solutions
 		}
 		before = residual(h.best.c[:m])
 	}
 	least = residual(p.c[:m])
 	for i := range m {
-		p.c[i] *= h.scaleQ
+		p.c[i] *= h.q.scale
 	}
 	h.best = p
 	return before, least, true
@@ -342,7 +285,7 @@ func (h *history) combine(t parallel.Team, x []float64, p *prediction) {
 	clear(x)
 	for j := range h.len {
 		if p.c[j] != 0 {
-			parallel.Axpy(t, x, p.c[j]/h.scaleQ, h.dq[j])
+			parallel.Axpy(t, x, p.c[j]/h.q.scale, h.q.d[j])
 		}
 	}
 }

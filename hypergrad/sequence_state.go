@@ -11,7 +11,7 @@ import (
 )
 
 // stateVersion changes with the meaning of savedState.
-const stateVersion = 1
+const stateVersion = 2
 
 // savedState is the state of a sequence in a checkpoint.
 type savedState struct {
@@ -19,11 +19,7 @@ type savedState struct {
 	Rate                   float64
 	Warm, Project          backoff
 
-	Len, Size      int
-	ScaleQ, ScaleW float64
-	DQ, DW         [][]float64
-	Gram           []float64
-	Scores         [projected][maxHistory]score
+	Guess savedHistory
 
 	Plain, Best float64
 	Gathered    int
@@ -40,14 +36,10 @@ func (e *Estimator) Checkpoint() ([]byte, error) {
 	q := &e.seq
 	q.lag = lag{}
 	e.resetMethod()
-	h := &q.guess
 	s := savedState{
 		Version: stateVersion, N: q.n, NW: q.nw, Solves: q.solves, Rate: q.rate, Warm: q.warm, Project: q.project,
-		Len: h.len, Size: h.size, ScaleQ: h.scaleQ, ScaleW: h.scaleW, DQ: h.dq[:h.len], DW: h.dw[:h.len], Scores: h.scores,
+		Guess: q.guess.save(),
 		Plain: q.recycle.Plain, Best: q.recycle.Best, Gathered: q.recycle.Gathered, Pause: q.recycle.pause,
-	}
-	if h.len > 0 {
-		s.Gram = h.gram
 	}
 	if q.recycle.space != nil {
 		var err error
@@ -82,8 +74,7 @@ func (e *Estimator) Resume(data []byte) error {
 		}
 	}
 	e.seq = sequence{n: s.N, nw: s.NW, solves: s.Solves, rate: s.Rate, warm: s.Warm, project: s.Project}
-	e.seq.guess = history{n: s.N, nw: s.NW, len: s.Len, size: s.Size, dq: s.DQ, dw: s.DW,
-		scaleQ: s.ScaleQ, scaleW: s.ScaleW, gram: s.Gram, scores: s.Scores}
+	e.seq.guess = s.Guess.history()
 	e.seq.recycle = recycling{space: space, pause: s.Pause, Plain: s.Plain, Best: s.Best, Gathered: s.Gathered}
 	return nil
 }
@@ -95,15 +86,8 @@ func (s *savedState) validate() error {
 	}
 	wrong := errors.New("the state is damaged")
 	switch {
-	case s.Len < 0 || s.Size < s.Len || s.Size > maxHistory || s.N < 0 || s.NW < 0 || s.Solves < 0,
-		len(s.DQ) != s.Len || len(s.DW) != s.Len,
-		s.Len > 0 && (len(s.Gram) != s.Size*s.Size || !positive(s.ScaleQ) || !positive(s.ScaleW)):
+	case s.N < 0 || s.NW < 0 || s.Solves < 0, s.Guess.Len > 0 && (s.Guess.N != s.N || s.Guess.NW != s.NW), !s.Guess.valid():
 		return wrong
-	}
-	for j := range s.Len {
-		if len(s.DQ[j]) != s.N || len(s.DW[j]) != s.NW || !allFinite(s.DQ[j]) || !allFinite(s.DW[j]) {
-			return wrong
-		}
 	}
 	if !allFinite([]float64{s.Rate, s.Plain, s.Best}) {
 		return wrong

@@ -228,7 +228,7 @@ func (e *Estimator) openSeveral(ctx context.Context, p Equation, y, w []float64,
 	settings := e.Settings
 	settings.Trans, settings.Guess = trans, false
 	loosen(&one, &settings, lin.Y)
-	err = e.precondition(ctx, &one, &settings, p, lin.Y)
+	err = e.precondition(ctx, &one, &settings, p, lin.Y, w)
 	rep.Precond, rep.PrecondNote, rep.ProductAccuracy, rep.ToleranceNote = one.Precond, one.PrecondNote, one.ProductAccuracy, one.ToleranceNote
 	return lin, &settings, err
 }

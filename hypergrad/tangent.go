@@ -39,7 +39,7 @@ func (e *Estimator) Tangent(ctx context.Context, p Equation, y, w, u, dst []floa
 	settings.Trans = false
 	loosen(&rep, &settings, lin.Y)
 	e.same(p, ny, nw)
-	if err := e.precondition(ctx, &rep, &settings, p, lin.Y); err != nil {
+	if err := e.precondition(ctx, &rep, &settings, p, lin.Y, w); err != nil {
 		return rep, err
 	}
 	rep.Setup = time.Since(start)

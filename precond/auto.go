@@ -49,14 +49,40 @@ import (
 // workers.
 type Auto struct {
 	Preconditioner
+	set    AutoSettings
 	kind   string
 	report Report
 }
 
+// Plain returns what does the work of p: the pick of an [Auto], and any other as it is.
+// A pick that is a diagonal matrix shows then, which solvers fuse into their updates,
+// and its Refresh keeps to its kind where that of an Auto chooses again.
+func Plain(p Preconditioner) Preconditioner {
+	if m, is := p.(*Auto); is {
+		return m.Preconditioner
+	}
+	return p
+}
+
+// AutoSettings are the choices of [NewAutoFor]. The zero value works.
+type AutoSettings struct {
+	// Loose says that solves will be to a digit or two, as those of the steps of a
+	// Newton method are: what takes long to set up then hardly pays, nor do trials
+	// and polynomials. Jacobi must then be expected to need four times as many
+	// iterations for 1e-8 before another kind is tried, by what a product tells.
+	Loose bool
+}
+
 // NewAuto picks a preconditioner for a. Where nothing applies, the error is
 // [ErrNotApplicable], wrapped.
-func NewAuto(ctx context.Context, a hvp.Operator) (*Auto, error) {
+func NewAuto(ctx context.Context, a hvp.Operator) (*Auto, error) { return NewAutoFor(ctx, a, nil) }
+
+// NewAutoFor is [NewAuto] with settings, of which nil means the defaults.
+func NewAutoFor(ctx context.Context, a hvp.Operator, s *AutoSettings) (*Auto, error) {
 	m := &Auto{}
+	if s != nil {
+		m.set = *s
+	}
 	if err := m.Refresh(ctx, a); err != nil {
 		return nil, err
 	}
@@ -79,7 +105,7 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 	candidates, notes, products, err := m.inSingle(ctx, a)
 	if err == nil && candidates == nil {
 		var more int
-		candidates, notes, more, err = shortlist(ctx, a)
+		candidates, notes, more, err = m.shortlist(ctx, a)
 		products += more
 	}
 	if err != nil {
@@ -149,7 +175,7 @@ func (c *candidate) make(ctx context.Context, a hvp.Operator) (Preconditioner, e
 var worth = map[string]float64{"multigrid": 200, "nystrom": 40, "amg": 250, "cholesky": 150, "ic": 300, "ilut": 40}
 
 // shortlist returns the kinds to try, the best first.
-func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
+func (m *Auto) shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
 	promise := hvp.StructureOf(a)
 	jacobi := candidate{"jacobi", "nothing better applies", nil}
 	if _, is := a.(hvp.DiagonalMatrix); is {
@@ -161,20 +187,30 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 			return append(list, jacobi), nil, 0, nil
 		}
 		kinds := definiteKinds(a)
+		if len(kinds) == 0 {
+			break
+		}
+		least := func(kind string) float64 {
+			if m.set.Loose {
+				return 4 * worth[kind]
+			}
+			return worth[kind]
+		}
 		var expected float64
-		if len(kinds) > 0 && (kinds[0].kind == "multigrid" || kinds[0].kind == "amg") {
+		if m.set.Loose || kinds[0].kind == "multigrid" || kinds[0].kind == "amg" {
 			if expected, err = jacobiAtLeast(ctx, a); err != nil {
 				return nil, nil, 0, err
 			}
 			products++
 		}
 		switch {
-		case len(kinds) > 0 && kinds[0].kind == "multigrid" && 0 < expected && 2*expected < worth["multigrid"]:
+		case m.set.Loose: // a product is all that it may cost
+		case kinds[0].kind == "multigrid" && 0 < expected && 2*expected < least("multigrid"):
 			// The bound is near on a grid: a trial would cost as much as it spares.
 			expected *= 1.5
-		case len(kinds) > 0 && expected >= worth[kinds[0].kind]:
+		case expected >= least(kinds[0].kind):
 		default:
-			if expected = dominance(a); expected < worth["cholesky"] {
+			if expected = dominance(a); expected < least("cholesky") {
 				break
 			}
 			trial := 0
@@ -184,7 +220,7 @@ func shortlist(ctx context.Context, a hvp.Operator) (list []candidate, notes []s
 			products += trial
 		}
 		for _, c := range kinds {
-			if expected < worth[c.kind] {
+			if expected < least(c.kind) {
 				notes = append(notes, fmt.Sprintf("%s (%s) does not pay: Jacobi is expected to need %.0f iterations for 1e-8", c.kind, c.why, expected))
 				continue
 			}
@@ -222,7 +258,7 @@ const worthSingle, worthSingleCycle = 20, 240
 // inSingle returns what suits a semidefinite operator with a stand-in in single
 // precision; no candidates if it has none, or is too ill-conditioned for it.
 func (m *Auto) inSingle(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
-	if _, is := a.(hvp.Singler); !is || !hvp.StructureOf(a).Has(hvp.Semidefinite) {
+	if _, is := a.(hvp.Singler); !is || m.set.Loose || !hvp.StructureOf(a).Has(hvp.Semidefinite) {
 		return nil, nil, 0, nil
 	}
 	low, err := jacobiAtLeast(ctx, a)

@@ -32,6 +32,15 @@ func precondByName(name string) (hypergrad.PrecondFunc, error) {
 	return nil, usagef("no preconditioner %q; there are %s", name, strings.Replace(precondNames(), " or ", " and ", 1))
 }
 
+// innerPrecondByName returns what the steps of the inner solver take for that name:
+// they need few digits.
+func innerPrecondByName(name string) (hypergrad.PrecondFunc, error) {
+	if name == "auto" {
+		return hypergrad.AutoLoose, nil
+	}
+	return precondByName(name)
+}
+
 // oneOf joins names as in "a, b or c".
 func oneOf(names []string) string {
 	last := len(names) - 1

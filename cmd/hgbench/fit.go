@@ -61,7 +61,7 @@ func (o *fitOptions) parse(stdout io.Writer, args []string) error {
 	fs.Float64Var(&o.tol, "tol", 1e-4, "converged if the projected dL/dw is so small relative to the largest met")
 	fs.Float64Var(&o.lossTol, "loss-tol", 1e-5, "converged if the loss would fall by so little relative to itself, 0 for never")
 	fs.DurationVar(&o.maxTime, "max-time", 0, "end after this `time`, as in 90s or 2h (default: no limit)")
-	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: "+precondNames())
+	fs.StringVar(&o.precond, "precond", "auto", "preconditioner: "+precondNames())
 	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores); it does not change the result")
 	fs.StringVar(&o.checkpoint, "checkpoint", "", "save the state to a `file` after each iteration, and go on from it if it exists")
 	fs.BoolVar(&o.fresh, "fresh", false, "ignore and replace a checkpoint that exists")
@@ -235,10 +235,14 @@ func (o *fitOptions) settings(data *problemData, prog *progress) (*hypergrad.Out
 	if err != nil {
 		return nil, err
 	}
+	innerPrecond, err := innerPrecondByName(o.precond)
+	if err != nil {
+		return nil, err
+	}
 	s := &hypergrad.OuterSettings{
 		GradTol: o.tol, LossTol: o.lossTol, MaxIter: o.iterations, MaxTime: o.maxTime, Checkpoint: o.checkpoint, Fresh: o.fresh,
 		Estimator: &hypergrad.Estimator{Precond: makePrecond},
-		Inner: &hypergrad.Newton{Precond: makePrecond, Monitor: func(p hypergrad.InnerProgress) {
+		Inner: &hypergrad.Newton{Precond: innerPrecond, Monitor: func(p hypergrad.InnerProgress) {
 			prog.update("%s: inner step %d, gradient %.2e → %.1e, %d products", data.title, p.Iteration, p.GradNorm, p.Tolerance, p.Products)
 		}},
 	}

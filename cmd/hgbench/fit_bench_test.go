@@ -64,7 +64,8 @@ func splitLogistic(b *testing.B, path string) *problems.Logistic {
 // turn. The grid goes from the largest λ on, each solve starting from the last
 // solution, with the same solver: to ‖G‖ ≤ 1e-4 of that at its start, which is what
 // [hypergrad.Newton] with RTol = 1e-4 does; and, as the loosest that makes sense, to
-// ‖G‖ ≤ 1e-4 of that at y = 0. Reported are the ratios of the least times and of
+// ‖G‖ ≤ 1e-4 of that at y = 0; and, to the first tolerance, with the preconditioner that
+// fit takes. Reported are the ratios of the least times and of
 // products, and by how much, relative to the loss, the held-out loss of fit lies
 // above that of the grid's best value, both for the exact y: below zero is better.
 func BenchmarkFitAgainstGrid(b *testing.B) {
@@ -83,8 +84,8 @@ func BenchmarkFitAgainstGrid(b *testing.B) {
 			}
 			edge := math.Log(1e4)
 			const tol = 1e-4
-			grid := func(loose bool) (best float64, products int) {
-				inner := hypergrad.Newton{Precond: hypergrad.Jacobi}
+			grid := func(loose bool, m hypergrad.PrecondFunc) (best float64, products int) {
+				inner := hypergrad.Newton{Precond: m}
 				least := math.Inf(1)
 				clear(y)
 				for k := range 40 {
@@ -129,10 +130,11 @@ func BenchmarkFitAgainstGrid(b *testing.B) {
 				}
 				return loss
 			}
-			runs := []func() (float64, int){fit, func() (float64, int) { return grid(false) }, func() (float64, int) { return grid(true) }}
-			var best [3]float64
-			var products [3]int
-			least := [3]time.Duration{math.MaxInt64, math.MaxInt64, math.MaxInt64}
+			runs := []func() (float64, int){fit, func() (float64, int) { return grid(false, hypergrad.Jacobi) }, func() (float64, int) { return grid(true, hypergrad.Jacobi) },
+				func() (float64, int) { return grid(false, hypergrad.AutoLoose) }}
+			var best [4]float64
+			var products [4]int
+			least := [4]time.Duration{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}
 			for b.Loop() {
 				for k, f := range runs {
 					begin := time.Now()
@@ -144,6 +146,7 @@ func BenchmarkFitAgainstGrid(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(float64(least[1])/float64(least[0]), "grid/fit")
 			b.ReportMetric(float64(least[2])/float64(least[0]), "loose-grid/fit")
+			b.ReportMetric(float64(least[3])/float64(least[0]), "auto-grid/fit")
 			b.ReportMetric(float64(products[1])/float64(products[0]), "products-grid/fit")
 			b.ReportMetric(float64(products[2])/float64(products[0]), "products-loose-grid/fit")
 			b.ReportMetric(here/exact(best[1])-1, "loss-vs-grid")

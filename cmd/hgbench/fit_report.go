@@ -118,9 +118,12 @@ func (r *fitReport) print(w io.Writer, data *problemData, res *hypergrad.OuterRe
 	if end.GradNorm < (1-1e-12)*end.FullNorm { // more than rounding errors
 		line("", "without the parameters that bounds hold: %.3e → %.3e", res.Start.GradNorm, end.GradNorm)
 	}
-	if end.Trusted {
+	switch {
+	case end.Trusted && res.Status == hypergrad.OuterLossConverged && end.Digits() < 1:
+		line("error", "about %.0e: dL/dw is as small as the loss can tell", end.Error)
+	case end.Trusted:
 		line("error", "about %.0e: %s", end.Error, plural(int(math.Floor(end.Digits())), "digit"))
-	} else {
+	default:
 		line("error", "no estimate to trust: %s", end.Note)
 	}
 	line("products", "%d inner, %d adjoint and error bars, %d hypergradients", end.InnerProducts, end.AdjointProducts, end.Evaluations)

@@ -53,7 +53,7 @@ func (o *gradOptions) parse(stdout io.Writer, args []string) error {
 	fs.StringVar(&o.picture, "picture", "", "denoise: write clean, noisy and denoised image side by side to a .png `file`")
 	fs.Float64Var(&o.rtol, "rtol", 1e-10, "relative residual of the adjoint system")
 	fs.Float64Var(&o.innerRTol, "inner-rtol", 1e-10, "gradient of the inner problem, relative to that at the start")
-	fs.StringVar(&o.precond, "precond", "jacobi", "preconditioner: "+precondNames())
+	fs.StringVar(&o.precond, "precond", "auto", "preconditioner: "+precondNames())
 	fs.IntVar(&o.workers, "workers", 0, "number of workers (default: all cores); it does not change the result")
 	fs.StringVar(&o.json, "json", "", "write the report as JSON to a `file`, - for standard output")
 	fs.StringVar(&o.out, "out", "", "write dL/dw to a .npy `file`")
@@ -148,9 +148,13 @@ func (j *gradJob) solve(ctx context.Context, o *gradOptions, prog *progress, rep
 	if err != nil {
 		return err
 	}
+	innerPrecond, err := innerPrecondByName(o.precond)
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	prog.phase("%s: solving the inner problem", j.title)
-	inner := hypergrad.Newton{RTol: o.innerRTol, Polish: true, Precond: makePrecond, Monitor: func(p hypergrad.InnerProgress) {
+	inner := hypergrad.Newton{RTol: o.innerRTol, Polish: true, Precond: innerPrecond, Monitor: func(p hypergrad.InnerProgress) {
 		prog.update("%s: inner step %d, gradient %.2e → %.1e, %d products", j.title, p.Iteration, p.GradNorm, p.Tolerance, p.Products)
 	}}
 	res, err := inner.Solve(ctx, j.problem, j.y, j.w)
