@@ -8,6 +8,11 @@
 // the plain loops in block.go. Strides and the columns of a strip are in bytes and
 // elements; rows is at least one.
 
+// Where the columns are all over x, the rows of x that entries to come will need are
+// fetched into the second cache, which has room for more of them under way than the first:
+// 0.84 of the time at 100 entries per row, about 1 at 28 (BenchmarkBlockCG, three runs in
+// turn).
+//
 // func csrBlock8(dst, x *float64, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
 TEXT ·csrBlock8(SB), NOSPLIT, $0-81
 	MOVQ dst+0(FP), DI
@@ -32,8 +37,15 @@ row:
 	VXORPD Y1, Y1, Y1
 	CMPQ AX, DX
 	JEQ  store
+	LEAQ -1(R13), R15
 
 entry:
+	LEAQ         64(AX), BX
+	CMPQ         BX, R15
+	CMOVQGT      R15, BX
+	MOVL         (R10)(BX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1 (SI)(BX*1)
 	MOVL         (R10)(AX*4), BX
 	CMPQ         BX, R12
 	JCC          bad
