@@ -261,27 +261,22 @@ func (m *Auto) inSingle(ctx context.Context, a hvp.Operator) (list []candidate, 
 	if _, is := a.(hvp.Singler); !is || m.set.Loose || !hvp.StructureOf(a).Has(hvp.Semidefinite) {
 		return nil, nil, 0, nil
 	}
-	low, err := jacobiAtLeast(ctx, a)
-	switch {
-	case err != nil:
-		return nil, nil, 0, err
-	case 0 < low && low < worthSingle/1.5:
-		notes = []string{fmt.Sprintf("chebyshev does not pay: Jacobi is expected to need %.0f iterations for 1e-8", 1.5*low)}
-		return []candidate{{"jacobi", "it is expected to converge soon enough", nil}}, notes, 1, nil
-	}
 	p, is := m.Preconditioner.(*Chebyshev)
-	if is && m.kind == "chebyshev" {
-		err = p.Refresh(ctx, a)
-	} else {
-		p, err = NewChebyshev(ctx, a, nil)
+	if !is || m.kind != "chebyshev" {
+		p = &Chebyshev{n: -1, soon: worthSingle / 1.5}
 	}
+	err = p.Refresh(ctx, a)
+	var soon soonError
 	switch {
 	case ctx.Err() != nil:
 		return nil, nil, 0, ctx.Err()
+	case errors.As(err, &soon):
+		notes = []string{fmt.Sprintf("chebyshev does not pay: Jacobi is expected to need %.0f iterations for 1e-8", 1.5*float64(soon))}
+		return []candidate{{"jacobi", "it is expected to converge soon enough", nil}}, notes, 1, nil
 	case err != nil || p.single == nil: // others say what is wrong
 		return nil, nil, 0, nil
 	}
-	products = p.products + 1
+	products = p.products
 	expected := iterationsFor(p.hi / p.least)
 	why := fmt.Sprintf("products in single precision, and Jacobi is expected to need %.0f iterations for 1e-8", expected)
 	_, coarsens := a.(hvp.Coarsener)

@@ -76,6 +76,7 @@ type Chebyshev struct {
 	scaled   bool
 	products int
 	broken   bool
+	soon     float64 // for an Auto: iterations of Jacobi that are few enough without
 
 	singleWork sync.Pool // *singleWork
 }

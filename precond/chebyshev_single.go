@@ -2,6 +2,7 @@ package precond
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -25,6 +26,14 @@ type singleWork struct {
 	b, x, y []float32
 }
 
+// soonError says that Jacobi needs so few iterations, by an estimate from below, that no
+// polynomial is worth its set-up.
+type soonError float64
+
+func (e soonError) Error() string {
+	return fmt.Sprintf("precond: Jacobi needs %.0f iterations", float64(e))
+}
+
 // setSingle prepares the polynomial in single precision; false if a cannot.
 func (m *Chebyshev) setSingle(ctx context.Context, a hvp.Operator) (bool, error) {
 	if m.set.Double {
@@ -38,7 +47,7 @@ func (m *Chebyshev) setSingle(ctx context.Context, a hvp.Operator) (bool, error)
 	if steps == 0 {
 		steps = singleSteps
 	}
-	if m.ends, mean, err = s.spectrum(ctx, steps); err != nil {
+	if m.ends, mean, err = s.spectrum(ctx, steps, m.soon); err != nil {
 		return false, err
 	}
 	e := &m.ends

@@ -190,7 +190,7 @@ func newGridLevel(ctx context.Context, a hvp.Operator, double bool) (l *gridLeve
 			return nil, 0, err
 		}
 		if s != nil {
-			e, mean, err := s.spectrum(ctx, eigenSteps)
+			e, mean, err := s.spectrum(ctx, eigenSteps, 0)
 			if err == nil && e.Max > singleCondition*mean {
 				err = errMixed
 			}

@@ -212,8 +212,9 @@ func (t *singleTask) onward(team parallel.Team, x, y, b []float32, p chebyshevPo
 // D, without orthogonalisation against earlier vectors, which the largest Ritz value of a
 // few steps does not need: Min and Max of e with the residual of the latter. mean
 // is the Rayleigh quotient 1ᵀA1/1ᵀD1 of the vector of ones, an upper bound of the
-// smallest eigenvalue.
-func (s *single) spectrum(ctx context.Context, steps int) (e hvp.Extremes, mean float64, err error) {
+// smallest eigenvalue. Where that makes fewer iterations than soon, the error is a
+// soonError.
+func (s *single) spectrum(ctx context.Context, steps int, soon float64) (e hvp.Extremes, mean float64, err error) {
 	team := parallel.FromContext(ctx)
 	q, u, old := make([]float32, s.n), make([]float32, s.n), make([]float32, s.n)
 	part, other := make([]float64, s.chunks()), make([]float64, s.chunks())
@@ -236,6 +237,9 @@ func (s *single) spectrum(ctx context.Context, steps int) (e hvp.Extremes, mean 
 		return a, d
 	})
 	mean = ones / diag
+	if low := iterationsFor(1 / mean); low < soon {
+		return e, mean, soonError(low)
+	}
 	// q̂ = β·q and û = β·D·q are not normalised: that would be another pass.
 	_, square := each(func(lo, hi int) (_, sum float64) {
 		for i := lo; i < hi; i++ {
