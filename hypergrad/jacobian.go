@@ -50,8 +50,9 @@ type JacobianSettings struct {
 	// knows it; one system at a time is the least. Zero means 2 GiB. It does
 	// not count dst, the problem and the preconditioner.
 	MaxBytes int64
-	// Width limits how many systems are solved together; zero means no limit
-	// but that of MaxBytes.
+	// Width limits how many systems are solved together. Zero means 8 from 100,000
+	// unknowns on, where wider panels leave the caches and gain nothing more
+	// (BenchmarkJacobian), and no limit but that of MaxBytes below.
 	Width int
 	// Part, if not nil, is called for each panel as soon as it is solved, in
 	// order. An error ends the computation and is returned.
@@ -249,8 +250,11 @@ func (j *jacobian) width(mode JacobianMode) (k int, bytes int64) {
 		per += 8 * int64(j.rows)
 	}
 	k = int(max(1, min(int64(most), limit/per)))
-	if j.s.Width > 0 {
+	switch {
+	case j.s.Width > 0:
 		k = min(k, j.s.Width)
+	case j.ny >= farFromCache:
+		k = min(k, 8)
 	}
 	if panels := (j.rep.Systems + k - 1) / k; panels > 1 {
 		even := (j.rep.Systems + panels - 1) / panels
