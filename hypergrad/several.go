@@ -283,7 +283,9 @@ const farFromCache = 100_000
 // vectors of an iteration: then there is little whose reading could be shared,
 // while single vectors stay in the caches longer than panels. On matrices with constant
 // entries on 27 diagonals, BenchmarkJacobian took 169 times as long as one solve
-// in panels of 16, on those whose entries differ 17 to 21 times.
+// in panels of 16, on those whose entries differ 32 times in panels of 8 and 44 times in
+// panels of 32: one vector goes at the speed of memory there, so that there is a factor of
+// two or three to share at the most.
 func thin(a hvp.Operator, n int) bool {
 	const vectors = 10
 	t, is := a.(interface{ ProductTraffic() int64 })

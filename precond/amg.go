@@ -24,7 +24,7 @@ type AMGSettings struct {
 	// Cycle says how coarse levels are visited. Zero means WCycle. Set-up and solve
 	// with VCycle took 0.8 … 0.95 of its time on grids of up to 1024² and 128³, but 1.3
 	// times as long on 2048² with a shift of 1e-6 (28 iterations to 14); KCycle took
-	// 0.9 … 1.1 of it where a solve takes 10 to 40 iterations, and 1.5 to 2 times as
+	// 0.85 … 1.1 of it where a solve takes 10 to 40 iterations, and 1.5 to 2 times as
 	// many iterations where it takes 80, since flexible conjugate gradients forget all
 	// directions but one.
 	Cycle Cycle
