@@ -72,7 +72,7 @@ type Estimator struct {
 	// on without, and the report says so.
 	Precond PrecondFunc
 	// NoErrorBar says not to estimate the error of each hypergradient; see
-	// [ErrorBar] for what it is and costs, two n_y-vectors of memory among it.
+	// [ErrorBar] for what it is and costs, three n_y-vectors of memory among it.
 	NoErrorBar bool
 	// ErrorBarRTol is the tolerance of the two systems of the error bar; zero
 	// means 0.1, and less where the estimate would suffer. A smaller one makes

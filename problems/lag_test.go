@@ -135,10 +135,10 @@ func rise(step float64) func(k int, w []float64) {
 
 // TestLagReal: real preconditioners on paths that hardly move are kept, on paths that go
 // far are refreshed often, and cost little more in all than the better of refreshing
-// always and never, a set-up being worth 25 products. An incomplete factorisation of a
+// always and never, a set-up being worth 12 products. An incomplete factorisation of a
 // smoothing operator is as good at another weight: it is not refreshed at all.
 func TestLagReal(t *testing.T) {
-	const price = 25
+	const price = 12
 	for _, c := range []struct {
 		lagCase
 		leastBuilds, mostBuilds int

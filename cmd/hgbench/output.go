@@ -64,6 +64,9 @@ func checkOutputs(inputs []fileFlag, outputs ...fileFlag) error {
 		if o.path == "" || o.path == "-" && o.flag == "-json" {
 			continue
 		}
+		if o.path == "-" {
+			return usagef("%s -: only -json writes to standard output", o.flag)
+		}
 		if info, err := os.Stat(filepath.Dir(o.path)); err != nil || !info.IsDir() {
 			return fmt.Errorf("%s %s: there is no directory %s", o.flag, o.path, filepath.Dir(o.path))
 		}

@@ -397,6 +397,7 @@ func TestSolveBadInput(t *testing.T) {
 		{2, "-curvature-floor -1", []string{"-matrix", spd, "-curvature-floor", "-1"}},
 		{2, "-workers -1", []string{"-matrix", spd, "-workers", "-1"}},
 		{2, "unexpected argument", []string{"-matrix", spd, "more"}},
+		{2, "-history -: only -json writes", []string{"-matrix", spd, "-history", "-"}},
 		{2, "both name", []string{"-matrix", spd, "-history", filepath.Join(out, "r.json")}},
 		{1, "there is no directory", []string{"-matrix", spd, "-history", filepath.Join(dir, "no", "h.csv")}},
 	} {
