@@ -54,6 +54,7 @@ type combination struct {
 	terms      []term
 	shift      float64
 	scratch    parallel.Scratch // for the second and later terms
+	single     parallel.ScratchOf[float32]
 }
 
 // Dims implements [Operator].
@@ -158,6 +159,35 @@ func applyBlockRows(a Operator, dst, x []float64, k, lo, hi int) {
 	a.(BlockRanger).ApplyBlockRows(dst, x, k, lo, hi)
 }
 
+// ApplyBlockRowsSingle implements [SingleBlockRanger].
+func (s *combination) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	for i, t := range s.terms {
+		a := t.a.(SingleBlockRanger)
+		if i == 0 {
+			a.ApplyBlockRowsSingle(dst, x, k, lo, hi)
+			if t.c != 1 {
+				kernel.ScaleSingle(dst, float32(t.c))
+			}
+			continue
+		}
+		tmp := s.single.Get(len(dst))
+		a.ApplyBlockRowsSingle(*tmp, x, k, lo, hi)
+		kernel.AxpySingle(dst, float32(t.c), *tmp)
+		s.single.Put(tmp)
+	}
+	if s.shift != 0 {
+		kernel.AxpySingle(dst, float32(s.shift), x[lo*k:hi*k])
+	}
+}
+
+// BlockTrafficSingle implements [SingleBlockRanger].
+func (s *combination) BlockTrafficSingle() (bytes int64) {
+	for _, t := range s.terms {
+		bytes += t.a.(SingleBlockRanger).BlockTrafficSingle()
+	}
+	return bytes
+}
+
 // RowGrain implements [RowRanger].
 func (s *combination) RowGrain() int {
 	g := 0
@@ -243,7 +273,7 @@ func (s *combination) transpose() (Operator, error) {
 
 // Capabilities implements [Conditional].
 func (s *combination) Capabilities() Capability {
-	c := CanTrans | CanRows | CanBlock | CanDiag | CanBlockRows
+	c := CanTrans | CanRows | CanBlock | CanDiag | CanBlockRows | CanBlockRowsSingle
 	for _, t := range s.terms {
 		c &= capabilitiesOf(t.a)
 	}
@@ -262,6 +292,9 @@ func capabilitiesOf(a Operator) (c Capability) {
 	}
 	if _, ok := BlockRows(a); ok {
 		c |= CanBlockRows
+	}
+	if _, ok := BlockRowsSingle(a); ok {
+		c |= CanBlockRowsSingle
 	}
 	if _, ok := Diag(a); ok {
 		c |= CanDiag
@@ -318,6 +351,14 @@ func (p *promised) ApplyRows(dst, x []float64, lo, hi int) {
 
 func (p *promised) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 	p.a.(BlockRanger).ApplyBlockRows(dst, x, k, lo, hi)
+}
+
+func (p *promised) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	p.a.(SingleBlockRanger).ApplyBlockRowsSingle(dst, x, k, lo, hi)
+}
+
+func (p *promised) BlockTrafficSingle() int64 {
+	return p.a.(SingleBlockRanger).BlockTrafficSingle()
 }
 
 func (p *promised) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {

@@ -153,6 +153,54 @@ func applyCSR[V kernel.Value](r *csrRuns[V], dst, x []float64, rowPtr []int, col
 	}
 }
 
+// applyBlockSingle sets dst, a panel of hi-lo rows of k columns, to rows lo … hi-1 of A·x.
+// On a run of constant rows a panel is a vector with its shifts k times as long.
+func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
+	if r.first == nil || lo == hi {
+		kernel.CSRRowsBlockSingle(dst, x, k, rowPtr, col, val, lo, hi)
+		return
+	}
+	const long = 64 // longer rows are not worth a copy
+	var c [long]float32
+	var at [long]int
+	runs := r.runs[r.first[lo/parallel.BlockSize]:]
+	for lo < hi {
+		run := runs[0]
+		runs = runs[1:]
+		end := min(int(run.End), hi)
+		if end <= lo {
+			continue
+		}
+		p, q := rowPtr[lo], rowPtr[lo+1]
+		out := dst[:(end-lo)*k]
+		dst = dst[len(out):]
+		if n := q - p; run.Kind == kernel.RunConstant && n > 0 && n <= long {
+			for e, v := range val[p:q] {
+				c[e], at[e] = float32(v), int(col[p+e])*k
+			}
+			kernel.ShiftedSumSingle(out, c[:n], x, at[:n])
+		} else {
+			kernel.CSRRowsBlockSingle(out, x, k, rowPtr, col, val, lo, end)
+		}
+		lo = end
+	}
+}
+
+// blockTrafficSingle returns the bytes of the matrix that applyBlockSingle reads.
+func (r *csrRuns[V]) blockTrafficSingle(rowPtr []int) int64 {
+	rows := len(rowPtr) - 1
+	entries, plain := int64(rowPtr[rows]), int64(rows)
+	lo := 0
+	for _, run := range r.runs {
+		if end := int(run.End); run.Kind == kernel.RunConstant {
+			entries -= int64(rowPtr[end] - rowPtr[lo])
+			plain -= int64(end - lo)
+		}
+		lo = int(run.End)
+	}
+	return 12*entries + 8*plain + 8*int64(len(r.runs))
+}
+
 // productTraffic is [CSR.ProductTraffic] for values of the given size.
 func (r *csrRuns[V]) productTraffic(rowPtr []int, size int64) int64 {
 	rows := len(rowPtr) - 1

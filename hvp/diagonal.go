@@ -82,6 +82,20 @@ func (a *Diagonal) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 	}
 }
 
+// ApplyBlockRowsSingle implements [SingleBlockRanger].
+func (a *Diagonal) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	x = x[lo*k : hi*k]
+	for i, v := range a.d[lo:hi] {
+		out := dst[i*k : i*k+k]
+		for l, u := range x[i*k : i*k+k] {
+			out[l] = float32(v * float64(u))
+		}
+	}
+}
+
+// BlockTrafficSingle implements [SingleBlockRanger].
+func (a *Diagonal) BlockTrafficSingle() int64 { return 8 * int64(len(a.d)) }
+
 // Diag implements [Diagonaler].
 func (a *Diagonal) Diag(dst []float64) error {
 	if err := checkDiag(len(a.d), len(a.d), dst); err != nil {

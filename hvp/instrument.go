@@ -181,6 +181,20 @@ func (w *instrumented) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 	w.meter.end(start, int64(float64(bytes)*float64(hi-lo)/float64(max(1, rows))), nil)
 }
 
+func (w *instrumented) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	start := time.Now()
+	w.a.(SingleBlockRanger).ApplyBlockRowsSingle(dst, x, k, lo, hi)
+	w.meter.ranges.Add(1)
+	w.meter.rows.Add(int64(hi - lo))
+	rows, cols := w.a.Dims()
+	bytes := w.meter.bytes + int64(max(0, k-2))*4*(int64(rows)+int64(cols))
+	w.meter.end(start, int64(float64(bytes)*float64(hi-lo)/float64(max(1, rows))), nil)
+}
+
+func (w *instrumented) BlockTrafficSingle() int64 {
+	return w.a.(SingleBlockRanger).BlockTrafficSingle()
+}
+
 func (w *instrumented) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {
 	start := time.Now()
 	err := w.a.(Blocker).ApplyBlock(ctx, dst, x, k)

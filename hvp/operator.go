@@ -56,6 +56,23 @@ type BlockRanger interface {
 	ApplyBlockRows(dst, x []float64, k, lo, hi int)
 }
 
+// A SingleBlockRanger also computes rows of block products of panels that are stored
+// in single precision, half the memory that a product of many vectors moves.
+type SingleBlockRanger interface {
+	BlockRanger
+	// ApplyBlockRowsSingle sets dst, a panel of hi-lo rows, to rows lo … hi-1 of A·X
+	// for the panel x of k vectors; dst and x do not overlap. The operator is that of
+	// Apply: no more than its values, the products and the sums are rounded to
+	// single precision, so that an element of dst is off by at most a few times 10⁻⁷ of
+	// Σ |a_ij·x_j|. Numbers beyond the range of float32 become Inf, those below
+	// 10⁻³⁸ may become zero. A row has the same bits in every range. Calls may run
+	// concurrently; it cannot fail and starts no goroutines.
+	ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int)
+	// BlockTrafficSingle returns the bytes of the operator's own data that such a
+	// product of all rows reads, for any number of vectors.
+	BlockTrafficSingle() int64
+}
+
 // A Diagonaler knows its diagonal.
 type Diagonaler interface {
 	// Diag sets dst[i] = A[i,i], len(dst) = min(rows, cols).
@@ -138,11 +155,12 @@ func (s Structure) String() string {
 type Capability uint8
 
 const (
-	CanTrans     Capability = 1 << iota // Transposer
-	CanRows                             // RowRanger
-	CanBlock                            // Blocker
-	CanDiag                             // Diagonaler
-	CanBlockRows                        // BlockRanger
+	CanTrans           Capability = 1 << iota // Transposer
+	CanRows                                   // RowRanger
+	CanBlock                                  // Blocker
+	CanDiag                                   // Diagonaler
+	CanBlockRows                              // BlockRanger
+	CanBlockRowsSingle                        // SingleBlockRanger
 )
 
 // Conditional is implemented by wrappers, whose method set says nothing about
@@ -188,6 +206,15 @@ func Block(a Operator) (b Blocker, ok bool) {
 // BlockRows returns the capability of a to compute row ranges of block products.
 func BlockRows(a Operator) (r BlockRanger, ok bool) {
 	if r, ok = a.(BlockRanger); ok && allows(a, CanBlockRows) {
+		return r, true
+	}
+	return nil, false
+}
+
+// BlockRowsSingle returns the capability of a to compute row ranges of block products in
+// single precision.
+func BlockRowsSingle(a Operator) (r SingleBlockRanger, ok bool) {
+	if r, ok = a.(SingleBlockRanger); ok && allows(a, CanBlockRowsSingle) {
 		return r, true
 	}
 	return nil, false

@@ -165,6 +165,16 @@ func (a *Stencil) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 	kernel.StencilRows(dst, x, &g, a.diag, a.off, lo*k, hi*k)
 }
 
+// ApplyBlockRowsSingle implements [SingleBlockRanger].
+func (a *Stencil) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	g := a.grid
+	g.Step = k
+	kernel.StencilRowsSingle(dst, x, &g, a.diag, a.off, lo*k, hi*k)
+}
+
+// BlockTrafficSingle implements [SingleBlockRanger].
+func (a *Stencil) BlockTrafficSingle() int64 { return 0 }
+
 // RowGrain implements [RowRanger].
 func (a *Stencil) RowGrain() int { return 0 }
 

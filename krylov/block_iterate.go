@@ -51,7 +51,7 @@ func (c *BlockCG) iterations() {
 			return
 		}
 		c.runBlocks((*blockDirection)(c))
-		if f := c.count(); f.failed() {
+		if f := c.count(c.traffic()); f.failed() {
 			c.fail(f)
 			return
 		}
@@ -266,10 +266,8 @@ func (c *BlockCG) definite(l int, rz, norm float64) failure {
 	return failure{IndefinitePreconditioner, fmt.Errorf("rᵀMr = %.3g", rz)}
 }
 
-// count counts the iteration and calls the monitor for the column that is
-// farthest from its tolerance.
-func (c *BlockCG) count() failure {
-	c.res.Iterations++
+// traffic returns the bytes per column and iteration.
+func (c *BlockCG) traffic() float64 {
 	vectors := 10.0
 	switch {
 	case c.d != nil:
@@ -280,12 +278,19 @@ func (c *BlockCG) count() failure {
 	if !c.fused() {
 		vectors += 2
 	}
+	return 8 * vectors * float64(c.n)
+}
+
+// count counts the iteration, of that many bytes per column, and calls the monitor for the column that is
+// farthest from its tolerance.
+func (c *BlockCG) count(bytes float64) failure {
+	c.res.Iterations++
 	worst := 0
 	for l := range c.w {
 		st := c.at(l)
 		st.res.Iterations = c.res.Iterations
 		st.res.Residual = st.norm / st.scale
-		st.res.Bytes += int64(8 * vectors * float64(c.n))
+		st.res.Bytes += int64(bytes)
 		if c.set.History {
 			st.history = append(st.history, st.res.Residual)
 		}
@@ -394,13 +399,18 @@ func (c *blockProduct) Chunk(b int) {
 	lo, hi, from, to := (*BlockCG)(c).bounds(b)
 	if (*BlockCG)(c).fused() {
 		n := c.n * c.w
-		if c.w == 1 {
-			c.rows.ApplyRows(c.q[:n], c.p[:n], lo, hi)
-		} else {
-			c.rows.ApplyBlockRows(c.q[:n], c.p[:n], c.w, lo, hi)
-		}
+		applyBlockRows(c.rows, c.q[:n], c.p[:n], c.w, lo, hi)
 	}
 	kernel.PanelDots3(c.p[from:to], c.q[from:to], c.w, c.part0[b:], c.part1[b:], c.part2[b:], c.blocks)
+}
+
+// applyBlockRows computes rows of a product of w columns, one of them as a vector.
+func applyBlockRows(a hvp.BlockRanger, dst, x []float64, w, lo, hi int) {
+	if w == 1 {
+		a.ApplyRows(dst, x, lo, hi)
+	} else {
+		a.ApplyBlockRows(dst, x, w, lo, hi)
+	}
 }
 
 // blockScale: p = D·r with a diagonal preconditioner.

@@ -102,7 +102,7 @@ func TestBlockCGIsCGByColumn(t *testing.T) {
 						if res.Status != krylov.Converged || !(res.TrueResidual <= res.Tolerance) || len(res.History) != len(alone.History)+res.Iterations-alone.Iterations {
 							t.Errorf("%s, column %d: %v, residual %v of %v, %d in the history", label, l, res.Status, res.TrueResidual, res.Tolerance, len(res.History))
 						}
-						if res.RHSNorm != alone.RHSNorm || math.Abs(res.MaxRitz-alone.MaxRitz) > 1e-3*alone.MaxRitz {
+						if math.Abs(res.RHSNorm-alone.RHSNorm) > 1e-14*alone.RHSNorm || math.Abs(res.MaxRitz-alone.MaxRitz) > 1e-3*alone.MaxRitz {
 							t.Errorf("%s, column %d: ‖b‖ %v and largest Ritz value %v, alone %v and %v", label, l, res.RHSNorm, res.MaxRitz, alone.RHSNorm, alone.MaxRitz)
 						}
 						if d := distance(got, want); d > 1e-6*norm(want) {
@@ -222,8 +222,8 @@ func TestBlockCGSameBitsForAnyWorkers(t *testing.T) {
 	}
 }
 
-// TestBlockCGMemory: the workspace is what the documentation says, and the
-// second solve allocates nothing.
+// TestBlockCGMemory: the workspace is what the documentation says, at most that in single
+// precision, and the second solve allocates nothing.
 func TestBlockCGMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools at random")
@@ -236,11 +236,16 @@ func TestBlockCGMemory(t *testing.T) {
 	for l := range k {
 		setColumn(b, k, l, gaussian(rand.New(rand.NewPCG(14, uint64(l))), n))
 	}
+	uneven := constant(n, 0.2)
+	uneven[0] = 0.3
+	other, _ := hvp.NewDiagonal(uneven)
 	for _, c := range []struct {
-		pre  hvp.Operator
-		want int
-	}{{nil, 3*n*k + 3*n}, {jacobi, 3*n*k + 3*n}, {&hvp.Func{Rows: n, Mul: jacobi.Apply}, 4*n*k + 3*n}} {
-		var m krylov.BlockCG
+		pre    hvp.Operator
+		double bool
+		want   int
+	}{{nil, true, 3*n*k + 3*n}, {jacobi, true, 3*n*k + 3*n}, {&hvp.Func{Rows: n, Mul: jacobi.Apply}, false, 4*n*k + 3*n},
+		{nil, false, 3*n*k + 3*n}, {jacobi, false, 3*n*k + 3*n}, {other, false, 3*n*k + 4*n}} {
+		m := krylov.BlockCG{Double: c.double}
 		s := &krylov.Settings{Precond: c.pre, History: true}
 		solve := func() {
 			if _, err := m.SolveBlock(context.Background(), a, x, b, k, s); err != nil {
@@ -252,7 +257,7 @@ func TestBlockCGMemory(t *testing.T) {
 		solve()
 		runtime.ReadMemStats(&after)
 		got, want := float64(after.TotalAlloc-before.TotalAlloc), float64(8*c.want)
-		if math.Abs(got-want) > 0.04*want {
+		if got > 1.04*want || got < 0.6*want || c.double && got < 0.96*want {
 			t.Errorf("precond %T: %.0f bytes allocated, want %.0f", c.pre, got, want)
 		}
 		if got := testing.AllocsPerRun(5, solve); got >= 1 {

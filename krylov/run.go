@@ -101,18 +101,23 @@ func (r *run) start(ctx context.Context, method string, a hvp.Operator, x, b []f
 	if s.Guess && r.scale != 1 {
 		parallel.ScaleTo(r.team, x, r.scale, x) // finish takes it back
 	}
-	rtol := s.RTol
-	if rtol == 0 && s.ATol == 0 {
+	r.setLimits(len(x))
+	return ok
+}
+
+// setLimits sets the tolerance for a right-hand side of norm r.normB, and how many
+// iterations it may take with n unknowns.
+func (r *run) setLimits(n int) {
+	rtol := r.set.RTol
+	if rtol == 0 && r.set.ATol == 0 {
 		rtol = DefaultRTol
 	}
-	r.tolerance = max(rtol*r.normB, s.ATol*r.scale)
+	r.tolerance = max(rtol*r.normB, r.set.ATol*r.scale)
 	r.res.Tolerance = r.tolerance / r.scale
-	n := len(x)
-	r.maxIter = s.MaxIter
+	r.maxIter = r.set.MaxIter
 	if r.maxIter == 0 {
 		r.maxIter = min(10*n+1000, maxIterCap)
 	}
-	return ok
 }
 
 // checkInput looks at shapes and settings, and puts the transposes in place.

@@ -151,6 +151,13 @@ func ChebyshevStepSingle(out, in, q, d, b []float32, c, f float32) {
 	}
 }
 
+// ScaleSingle sets y = a·y.
+func ScaleSingle(y []float32, a float32) {
+	for i := range y {
+		y[i] *= a
+	}
+}
+
 // AxpySingle adds a·x to y.
 func AxpySingle(y []float32, a float32, x []float32) {
 	x = x[:len(y)]

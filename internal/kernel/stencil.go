@@ -108,6 +108,49 @@ func StencilRows(dst, x []float64, g *Grid, diag, off float64, lo, hi int) {
 	}
 }
 
+// StencilRowsSingle is [StencilRows] in single precision, but for dst, which holds
+// elements lo … hi-1 only. The first and the last node of a line go by themselves.
+func StencilRowsSingle(dst, x []float32, g *Grid, diag, off float64, lo, hi int) {
+	var at [7]int
+	var c [7]float32
+	line, origin := g.Length*g.Step, lo
+	for lo < hi {
+		row := lo / line
+		begin, end := row*line, row*line+line
+		q := min(hi, end)
+		left, right := lo >= begin+g.Step, lo < end-g.Step
+		switch {
+		case !left:
+			q = min(q, begin+g.Step)
+		case right:
+			q = min(q, end-g.Step)
+		}
+		n := 0
+		add := func(inside bool, shift int, f float64) {
+			if inside {
+				at[n], c[n] = lo+shift, float32(f)
+				n++
+			}
+		}
+		add(true, 0, diag)
+		add(left, -g.Step, off)
+		add(right, g.Step, off)
+		if g.Dim > 1 {
+			plane := 0
+			if g.Dim > 2 {
+				plane = row / g.Lines
+				add(plane > 0, -g.Lines*line, off)
+				add(plane < g.Planes-1, g.Lines*line, off)
+			}
+			l := row - plane*g.Lines
+			add(l > 0, -line, off)
+			add(l < g.Lines-1, line, off)
+		}
+		ShiftedSumSingle(dst[lo-origin:q-origin], c[:n], x, at[:n])
+		lo = q
+	}
+}
+
 // StencilForm returns the part of Σ (x_i − x_j)·(y_i − y_j), over all pairs of
 // neighbours i, j, one of them perhaps outside the grid and zero, that belongs to
 // rows lo … hi-1: the pairs with the neighbours before them, and those behind

@@ -1,0 +1,168 @@
+package kernel
+
+import "math"
+
+// Panels in single precision, for the solver that keeps its vectors in float32 and
+// its sums in float64: element i of vector l is x[i*k+l]. The strips of eight columns
+// of a panel whose width is a multiple of eight, and of four, are in registers. Where
+// there is assembly it takes numbers of float32 without a normal form, below 1e-38,
+// as zero.
+
+// CSRRowsBlockSingle is [CSRRowsBlock] for panels in single precision, but for dst, which
+// holds rows lo … hi-1 only. Sums are in double precision, of fused products, rounded when
+// they are stored.
+func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
+	done := csrRowsBlockSingleStrips(dst, x, k, rowPtr, col, val, lo, hi)
+	if done == k {
+		return
+	}
+	for i := lo; i < hi; i++ {
+		p, q := rowPtr[i], rowPtr[i+1]
+		cs, vs := col[p:q], val[p:q]
+		for l := done; l < k; l++ {
+			s := 0.0
+			for j, c := range cs {
+				s = math.FMA(vs[j], float64(x[int(c)*k+l]), s)
+			}
+			dst[(i-lo)*k+l] = float32(s)
+		}
+	}
+}
+
+// ShiftedSumSingle is [ShiftedSum] in single precision.
+func ShiftedSumSingle(out, c, x []float32, at []int) {
+	at = at[:len(c)]
+	low, high := 0, 0
+	for _, a := range at {
+		low, high = min(low, a), max(high, a)
+	}
+	if low < 0 || len(x) < high+len(out) {
+		panic("kernel: a shifted row is outside its vector")
+	}
+	if shiftedSingle(out, c, x, at) {
+		return
+	}
+	clear(out)
+	for e, f := range c {
+		for j, v := range x[at[e]:][:len(out)] {
+			out[j] += float32(f * v)
+		}
+	}
+}
+
+// PanelDotSingle is [PanelDot] in single precision, with sums in double precision.
+func PanelDotSingle(r, z []float32, w int, rz []float64, stride int) {
+	z = z[:len(r)]
+	for l := panelDotSingleStrips(r, z, w, rz, stride); l < w; l++ {
+		s := 0.0
+		for i := l; i < len(r); i += w {
+			s += float64(float64(r[i]) * float64(z[i]))
+		}
+		rz[l*stride] = s
+	}
+}
+
+// PanelSubAxpyNormSingle is [PanelSubAxpyNorm], and with a diagonal d that is not nil
+// [PanelSubAxpyNormDiag], in single precision, with sums in double precision.
+func PanelSubAxpyNormSingle(r, a, q, d []float32, w int, rr, rdr []float64, stride int) {
+	q = q[:len(r)]
+	for l := panelSubSingleStrips(r, a, q, d, w, rr, rdr, stride); l < w; l++ {
+		s, t, row := 0.0, 0.0, 0
+		for i := l; i < len(r); i += w {
+			v := r[i] - float32(a[l]*q[i])
+			r[i] = v
+			s += float64(float64(v) * float64(v))
+			if d != nil {
+				t += float64(float64(v) * float64(float32(d[row]*v)))
+				row++
+			}
+		}
+		rr[l*stride] = s
+		if d != nil {
+			rdr[l*stride] = t
+		}
+	}
+}
+
+// PanelStepDirectionSingle adds a[l]·p to column l of y and then sets column l of p to
+// r + b[l]·p, or D·r + b[l]·p with a diagonal d that is not nil.
+func PanelStepDirectionSingle(y, p, a, r, d, b []float32, w int) {
+	y, r = y[:len(p)], r[:len(p)]
+	for l := panelStepSingleStrips(y, p, a, r, d, b, w); l < w; l++ {
+		row := 0
+		for i := l; i < len(p); i += w {
+			u, z := p[i], r[i]
+			if d != nil {
+				z = float32(d[row] * z)
+				row++
+			}
+			y[i] += float32(a[l] * u)
+			p[i] = z + float32(b[l]*u)
+		}
+	}
+}
+
+// PanelFlushSingle adds (y + a·p)·f of column l of panels of w columns to column j of
+// the panel x of k columns.
+func PanelFlushSingle(x []float64, k, j int, y, p []float32, w, l int, a, f float64) {
+	if a == 0 {
+		for i := l; i < len(y); i += w {
+			x[j] += float64(f * float64(y[i]))
+			j += k
+		}
+		return
+	}
+	p = p[:len(y)]
+	for i := l; i < len(y); i += w {
+		x[j] += float64(f * (float64(y[i]) + float64(a*float64(p[i]))))
+		j += k
+	}
+}
+
+// PanelResidualSingle sets v = scale·b − ax of column j of panels of k columns, where ax
+// may be nil for zero, and puts unit·v into column l of the panel r of w columns. rr is the sum of v∘v; rz and rp are those of r∘D·r and r∘p, as r is after rounding; d may be nil
+// for ones.
+func PanelResidualSingle(r, p, d []float32, w, l int, b, ax []float64, k, j int, scale, unit float64) (rr, rz, rp float64) {
+	p = p[:len(r)]
+	row := 0
+	for i := l; i < len(r); i += w {
+		v := float64(scale * b[j])
+		if ax != nil {
+			v -= ax[j]
+		}
+		j += k
+		rr += float64(v * v)
+		u := float32(v * unit)
+		r[i] = u
+		z := u
+		if d != nil {
+			z = float32(d[row] * u)
+			row++
+		}
+		rz += float64(float64(u) * float64(z))
+		rp += float64(float64(u) * float64(p[i]))
+	}
+	return rr, rz, rp
+}
+
+// PanelTurnSingle sets column l of p to c[l]·D·r + b[l]·p, or to D·r with a nil c; d may be
+// nil for ones.
+func PanelTurnSingle(p, r, d []float32, w int, c, b []float32) {
+	r = r[:len(p)]
+	for row := 0; row*w < len(p); row++ {
+		u, v := p[row*w:row*w+w], r[row*w:row*w+w]
+		f := float32(1)
+		if d != nil {
+			f = d[row]
+		}
+		if c == nil {
+			for l, v := range v {
+				u[l] = f * v
+			}
+			continue
+		}
+		for l, v := range v {
+			u[l] = float32(c[l]*float32(f*v)) + float32(b[l]*u[l])
+		}
+	}
+}

@@ -1,0 +1,17 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) (l int) {
+	return 0
+}
+
+func shiftedSingle(out, c, x []float32, at []int) bool { return false }
+
+func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l int) { return 0 }
+
+func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride int) (l int) {
+	return 0
+}
+
+func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) { return 0 }

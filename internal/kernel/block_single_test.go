@@ -1,0 +1,211 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// sameSingle wants the same numbers to the last bit.
+func sameSingle(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i, v := range got {
+		if math.Float32bits(v) != math.Float32bits(want[i]) {
+			t.Fatalf("%s: element %d is %v, want %v", what, i, v, want[i])
+		}
+	}
+}
+
+// TestSinglePanels compares the loops over panels in single precision with loops that
+// take element by element, rounding as the documentation says.
+func TestSinglePanels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	const stride = 3
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 64, 65, 129} {
+		for w := 1; w <= 19; w++ {
+			what := fmt.Sprintf("n = %d, w = %d", n, w)
+			p, q, r, y := single(random(rng, n*w)), single(random(rng, n*w)), single(random(rng, n*w)), single(random(rng, n*w))
+			a, b, c := single(random(rng, w)), single(random(rng, w)), single(random(rng, w))
+			for _, d := range [][]float32{nil, single(random(rng, n))} {
+				scale := func(i int) float32 {
+					if d == nil {
+						return 1
+					}
+					return d[i/w]
+				}
+				s0, s1 := make([]float64, w*stride), make([]float64, w*stride)
+				dot, dotSize := make([]float64, w), make([]float64, w)
+				rr, rdr, rdrSize := make([]float64, w), make([]float64, w), make([]float64, w)
+				newR, newY, newP, turned := slices.Clone(r), slices.Clone(y), slices.Clone(p), slices.Clone(p)
+				for i := range p {
+					l := i % w
+					product := float64(p[i]) * float64(q[i])
+					dot[l] += product
+					dotSize[l] += math.Abs(product)
+					v := r[i] - float32(a[l]*q[i])
+					newR[i] = v
+					rr[l] += float64(v) * float64(v)
+					product = float64(v) * float64(float32(scale(i)*v))
+					rdr[l] += product
+					rdrSize[l] += math.Abs(product)
+					z := float32(scale(i) * r[i])
+					newY[i] = y[i] + float32(a[l]*p[i])
+					newP[i] = z + float32(b[l]*p[i])
+					turned[i] = float32(c[l]*z) + float32(b[l]*p[i])
+				}
+				PanelDotSingle(p, q, w, s0, stride)
+				for l := range w {
+					close(t, what+" PanelDotSingle", s0[l*stride], dot[l], dotSize[l], n)
+				}
+				got := slices.Clone(r)
+				PanelSubAxpyNormSingle(got, a, q, d, w, s0, s1, stride)
+				sameSingle(t, what+" PanelSubAxpyNormSingle", got, newR)
+				for l := range w {
+					close(t, what+" rr", s0[l*stride], rr[l], rr[l], n)
+					if d != nil {
+						close(t, what+" rdr", s1[l*stride], rdr[l], rdrSize[l], n)
+					}
+				}
+				gotY, gotP := slices.Clone(y), slices.Clone(p)
+				PanelStepDirectionSingle(gotY, gotP, a, r, d, b, w)
+				sameSingle(t, what+" PanelStepDirectionSingle y", gotY, newY)
+				sameSingle(t, what+" PanelStepDirectionSingle p", gotP, newP)
+				gotP = slices.Clone(p)
+				PanelTurnSingle(gotP, r, d, w, c, b)
+				sameSingle(t, what+" PanelTurnSingle", gotP, turned)
+
+				// The residual of one column, and what follows from it.
+				const k, unit, factor = 3, 0.5, 4
+				l, j := w-1, 1
+				rhs, ax := random(rng, n*k), random(rng, n*k)
+				gotR := slices.Clone(r)
+				norm, rz, rp := PanelResidualSingle(gotR, p, d, w, l, rhs, ax, k, j, factor, unit)
+				var wantNorm, wantZ, wantP, sizeZ, sizeP float64
+				for i := range n {
+					v := factor*rhs[i*k+j] - ax[i*k+j]
+					wantNorm += v * v
+					u := float32(unit * v)
+					newR := float64(u)
+					if gotR[i*w+l] != u {
+						t.Fatalf("%s: residual %d is %v, want %v", what, i, gotR[i*w+l], u)
+					}
+					z := newR * float64(float32(scale(i*w)*u))
+					wantZ += z
+					sizeZ += math.Abs(z)
+					wantP += newR * float64(p[i*w+l])
+					sizeP += math.Abs(newR * float64(p[i*w+l]))
+				}
+				close(t, what+" PanelResidualSingle rr", norm, wantNorm, wantNorm, n)
+				close(t, what+" PanelResidualSingle rz", rz, wantZ, sizeZ, n)
+				close(t, what+" PanelResidualSingle rp", rp, wantP, sizeP, n)
+				x := random(rng, n*k)
+				wantX := slices.Clone(x)
+				for i := range n {
+					wantX[i*k+j] += 2 * (float64(y[i*w+l]) + 0.25*float64(p[i*w+l]))
+				}
+				PanelFlushSingle(x, k, j, y, p, w, l, 0.25, 2)
+				same(t, what+" PanelFlushSingle", x, wantX)
+			}
+		}
+	}
+}
+
+// TestCSRRowsBlockSingle compares products in single precision, in assembly and without,
+// with fused sums in double precision.
+func TestCSRRowsBlockSingle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 1))
+	const rows, cols = 40, 30
+	for _, empty := range []bool{false, true} {
+		ptr, col, val := randomCSR(rng, rows, cols)
+		if empty {
+			ptr, col, val = make([]int, rows+1), nil, nil
+		}
+		for k := 1; k <= 19; k++ {
+			x := single(random(rng, cols*k))
+			for _, r := range [][2]int{{0, rows}, {0, 0}, {3, 4}, {7, rows}} {
+				got := single(random(rng, (r[1]-r[0])*k))
+				CSRRowsBlockSingle(got, x, k, ptr, col, val, r[0], r[1])
+				for i := r[0]; i < r[1]; i++ {
+					for l := range k {
+						s := 0.0
+						for p := ptr[i]; p < ptr[i+1]; p++ {
+							s = math.FMA(val[p], float64(x[int(col[p])*k+l]), s)
+						}
+						if g := got[(i-r[0])*k+l]; g != float32(s) {
+							t.Fatalf("k = %d, rows %v: row %d of column %d is %v, want %v", k, r, i, l, g, float32(s))
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestCSRRowsBlockSingleChecksColumns(t *testing.T) {
+	for _, k := range []int{2, 4, 8, 16} {
+		for _, bad := range []int32{-1, 3, math.MaxInt32} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("k = %d: column %d of 3 was read", k, bad)
+					}
+				}()
+				CSRRowsBlockSingle(make([]float32, k), make([]float32, 3*k), k, []int{0, 1}, []int32{bad}, []float64{1}, 0, 1)
+			}()
+		}
+	}
+}
+
+func TestShiftedSumSingle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 1))
+	for _, taps := range []int{1, 2, 5, 7, 27} {
+		for n := range 150 {
+			x := single(random(rng, 400))
+			c, at := single(random(rng, taps)), make([]int, taps)
+			want := make([]float32, n)
+			for e := range at {
+				at[e] = rng.IntN(400 - n + 1)
+				for j := range want {
+					want[j] += float32(c[e] * x[at[e]+j])
+				}
+			}
+			got := make([]float32, n+1)
+			got[n] = 7
+			ShiftedSumSingle(got[:n], c, x, at)
+			sameSingle(t, fmt.Sprintf("%d terms", taps), got[:n], want)
+			if got[n] != 7 {
+				t.Fatalf("%d terms, n = %d: wrote beyond the end", taps, n)
+			}
+		}
+	}
+}
+
+// TestColumns moves columns out of a panel and back.
+func TestColumns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 1))
+	const n, k = 17, 5
+	x := random(rng, n*k)
+	cols := []int{3, 0, 4}
+	v := make([]float64, n*len(cols))
+	GatherColumns(v, x, k, cols)
+	back := make([]float64, n*k)
+	ScatterColumns(back, v, k, []int{3, -1, 4})
+	for i := range n {
+		for m, l := range cols {
+			if v[i*len(cols)+m] != x[i*k+l] {
+				t.Fatalf("row %d, column %d is %v, want %v", i, l, v[i*len(cols)+m], x[i*k+l])
+			}
+		}
+		for l := range k {
+			want := 0.0
+			if l >= 3 {
+				want = x[i*k+l]
+			}
+			if back[i*k+l] != want {
+				t.Fatalf("row %d, column %d came back as %v, want %v", i, l, back[i*k+l], want)
+			}
+		}
+	}
+}

@@ -1,0 +1,702 @@
+package krylov
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/internal/parallel"
+)
+
+// blockSingle is the part of [BlockCG] that keeps its panels in single precision: for a
+// group of columns at a time, the m-th of which is column c.cols[m] of the caller's, in
+// slot[m] of panels of w columns, a power of two up to eight and a multiple of eight
+// beyond, so that whole registers do them.
+//
+// A column is solved in the units of its first residual. In them r ≈ b − A·(x + y), where
+// x is the solution at the last correction.
+type blockSingle struct {
+	a          hvp.SingleBlockRanger
+	twice      bool // compute q = A·p twice rather than keep it
+	w          int
+	slot, own  []int     // own[m] is the column of x and b that is c.cols[m]
+	live       []bool    // of the slots: their columns iterate
+	unit       []float64 // of the slots: 1/unit is what an element of r, p and y stands for
+	top        []float64 // of the slots: the largest residual norm since the last correction
+	r, p, q, y []float32 // n×w
+	from, to   []float32 // a panel to be narrowed, and where
+	d          []float32 // diagonal of the preconditioner, none if it is constant
+	x, b, ax   []float64 // n×kx: the solutions, right-hand sides, and products with x
+	kx         int
+	ownX, ownB []float64 // for x and b, where they are not the caller's panels
+	group      []int     // the columns that x and b began with; -1: handed over
+	alpha      []float32 // of the slots
+	beta       []float32
+	gamma      []float32
+	source     []blockSource // of the slots that hold a column
+	first      int           // iteration of the first claim since the last correction; 0 means none
+	corrected  int           // iteration of the last correction
+	scratch    parallel.ScratchOf[float32]
+	waiting    []int // columns whose group is to come
+	left       []int // columns for double precision
+}
+
+// blockSource says which column of x and b the column of a slot is.
+type blockSource struct {
+	slot, own         int
+	scale, unit, step float64
+}
+
+// correctionDrop is by how much a residual has fallen since the last correction when the
+// next one comes. With 1/100 the residual of a solve to 1e-8 is computed anew four times,
+// which costs as much as a few iterations, and rounding errors of single precision, 6e-8
+// of the largest residual since, stay far below it. With 1/10 and 1/1000 the iterations
+// were the same within a few percent.
+const correctionDrop = 1. / 100
+
+// singlePatience is after how many iterations, and twice those of before, a residual is
+// expected to have fallen by half.
+const singlePatience = 1000
+
+// singleLeast is the number of unknowns from which on single precision pays: below it
+// panels are in the second cache in any case.
+const singleLeast = 4096
+
+// openSingle says whether the solve can begin in single precision.
+func (c *BlockCG) openSingle() bool {
+	s := &c.single
+	s.a = nil
+	if c.Double || c.n < singleLeast || c.k < 2 || c.m != nil && c.d == nil {
+		return false
+	}
+	a, can := hvp.BlockRowsSingle(c.a)
+	if !can || c.rows == nil || max(a.RowGrain(), c.rows.RowGrain()) > singleRows(s.panelWidth(c.k)) {
+		return false
+	}
+	s.d = s.d[:0]
+	if c.d != nil {
+		s.d = parallel.Grow(s.d, c.n)
+		constant := true
+		for i, v := range c.d {
+			s.d[i] = float32(v)
+			constant = constant && v == c.d[0]
+			if !(v > 0x1p-100 && v < 0x1p100) {
+				return false
+			}
+		}
+		if constant { // which changes no step
+			s.d = s.d[:0]
+		}
+	}
+	s.a = a
+	return true
+}
+
+// panelWidth is the least width of panels that hold k columns. Two columns with a
+// diagonal have no loop of their own.
+func (s *blockSingle) panelWidth(k int) int {
+	switch {
+	case k <= 2 && len(s.d) == 0:
+		return 2
+	case k <= 4:
+		return 4
+	}
+	return (k + 7) / 8 * 8
+}
+
+// singleRows is the number of rows in a block of panels of width w.
+func singleRows(w int) int { return max(64, 2*parallel.BlockSize/w) }
+
+// groupWidth returns how many columns to solve together, of k. Where the operator reads
+// much they share it; where it reads nothing, as on a grid with constant coefficients, as
+// few as a register holds, whose panels stay in a nearer cache.
+func (s *blockSingle) groupWidth(n, k int) int {
+	const (
+		near = 3 << 20  // about the second caches of two cores
+		far  = 24 << 20 // about the third cache
+	)
+	best, width := math.Inf(1), 0
+	for _, w := range []int{16, 8, 4, 2} {
+		if w = min(w, s.panelWidth(k)); w == 2 && len(s.d) > 0 {
+			continue
+		}
+		shared, own := float64(s.a.BlockTrafficSingle())/float64(w), float64(36*n)
+		cost := shared + own
+		switch size := float64(w) * (shared + float64(16*n)); {
+		case size > far:
+			cost *= 2
+		case size > near:
+			cost *= 1.5
+		}
+		if cost < 0.95*best {
+			best, width = cost, w
+		}
+	}
+	return width
+}
+
+// solveInSingle solves the columns in single precision, one group after another. Those
+// that cannot be brought to their tolerance in this precision are left in c.cols.
+func (c *BlockCG) solveInSingle() {
+	s := &c.single
+	width := s.groupWidth(c.n, len(c.cols))
+	s.waiting, s.left = append(s.waiting[:0], c.cols...), s.left[:0]
+	last := 0
+	for begin := 0; begin < len(s.waiting); begin += width {
+		group := s.waiting[begin:min(begin+width, len(s.waiting))]
+		c.cols, c.w = append(c.cols[:0], group...), len(group)
+		c.res.Iterations = 0
+		f := c.iterationsInSingle()
+		last = max(last, c.res.Iterations)
+		switch {
+		case f.status == IterationLimit:
+			c.endAll(f) // others may need fewer
+		case f.failed():
+			s.left = append(append(s.left, c.cols...), s.waiting[begin+len(group):]...)
+			c.cols = append(c.cols[:0], s.left...)
+			c.endAll(f)
+			return
+		}
+		s.left = append(s.left, c.cols...)
+	}
+	c.cols, c.w = append(c.cols[:0], s.left...), len(s.left)
+	slices.Sort(c.cols)
+	c.res.Iterations = last
+	if c.w > 0 {
+		if f := c.toDouble(); f.failed() {
+			c.endAll(f)
+		}
+	}
+}
+
+// iterationsInSingle runs CG on a group until its columns have ended or need double
+// precision; those are left in c.cols.
+//
+// It is CG with residual replacement: while the recurrences run in single precision, the
+// true residual b − A·x is computed in double precision again and again, and takes the
+// place of the recurrence's; the search direction is kept, made orthogonal to the new
+// residual, so that the convergence goes on as if nothing had happened. See G. L. G.
+// Sleijpen, H. A. van der Vorst, Reliable updated residuals in hybrid Bi-CG methods,
+// Computing 56 (1996), doi:10.1007/BF02309342, and M. A. Clark et al., Solving lattice
+// QCD systems of equations using mixed precision solvers on GPUs, Comput. Phys. Commun.
+// 181 (2010), doi:10.1016/j.cpc.2010.05.002, who keep the direction.
+func (c *BlockCG) iterationsInSingle() failure {
+	c.beginSingle()
+	defer c.handOver()
+	for c.w > 0 && slices.Contains(c.single.live, true) {
+		if f := c.limits(); f.failed() {
+			c.flush(true)
+			return f
+		}
+		begin := time.Now()
+		c.runBlocks((*singleProduct)(c))
+		c.res.InProducts += time.Since(begin)
+		c.singleCurvatures()
+		c.runBlocks((*singleResidual)(c))
+		correct := c.singleNorms()
+		if !correct {
+			c.runBlocks((*singleDirection)(c))
+		}
+		if f := c.count(c.singleTraffic()); f.failed() {
+			c.flush(!correct)
+			return f
+		}
+		if correct {
+			if f := c.correct(); f.failed() {
+				return f
+			}
+		}
+	}
+	c.flush(true)
+	return ok
+}
+
+// singleTraffic returns the bytes per column and iteration: as many vectors as in double
+// precision, or one less without q.
+func (c *BlockCG) singleTraffic() float64 {
+	vectors := 10.0
+	if c.single.twice {
+		vectors = 9
+	}
+	bytes := 4 * vectors * float64(c.single.w)
+	if len(c.single.d) > 0 {
+		bytes += 4 * 2
+	}
+	return bytes / float64(c.w) * float64(c.n)
+}
+
+// beginSingle puts the columns of a group into panels.
+func (c *BlockCG) beginSingle() {
+	s := &c.single
+	w := s.panelWidth(c.w)
+	size := c.n * w
+	s.twice = s.a.BlockTrafficSingle() <= int64(4*size)
+	s.r, s.p, s.y = parallel.Grow(s.r, size), parallel.Grow(s.p, size), parallel.Grow(s.y, size)
+	if !s.twice {
+		s.q = parallel.Grow(s.q, size)
+	}
+	s.slot, s.own = parallel.Grow(s.slot, c.w), parallel.Grow(s.own, c.w)
+	s.live, s.unit, s.top = parallel.Grow(s.live, w), parallel.Grow(s.unit, w), parallel.Grow(s.top, w)
+	s.alpha, s.beta, s.gamma = parallel.Grow(s.alpha, w), parallel.Grow(s.beta, w), parallel.Grow(s.gamma, w)
+	clear(s.live)
+	clear(s.alpha)
+	clear(s.beta)
+	clear(s.gamma)
+	s.w, s.first, s.corrected = w, 0, 0
+	s.x, s.b, s.kx = c.xs, c.bs, c.k
+	for m, l := range c.cols {
+		s.slot[m], s.own[m], s.live[m] = m, l, true
+		st := c.at(m)
+		_, e := math.Frexp(st.norm)
+		s.unit[m], s.top[m] = math.Ldexp(1, -e), st.norm
+	}
+	c.setSingleWidth()
+	if c.w < c.k {
+		s.kx = c.w
+		s.ownX, s.ownB = parallel.Grow(s.ownX, c.n*s.kx), parallel.Grow(s.ownB, c.n*s.kx)
+		s.x, s.b = s.ownX, s.ownB
+		s.group = append(s.group[:0], c.cols...)
+		for m := range s.own {
+			s.own[m] = m
+		}
+		c.runBlocks((*singleGather)(c))
+	}
+	s.ax = parallel.Grow(s.ax, c.n*s.kx)
+	c.sources()
+	c.runBlocks((*singleBegin)(c))
+	for m := range c.cols {
+		c.at(m).rz = c.sum(c.part1, s.slot[m])
+	}
+}
+
+// handOver puts the solutions of a group into the caller's panel.
+func (c *BlockCG) handOver() {
+	if s := &c.single; s.kx < c.k {
+		c.runBlocks((*singleScatter)(c))
+	}
+	c.single.x, c.single.b = nil, nil
+}
+
+// handOverColumn does so for column m of c.cols, before it ends.
+func (c *BlockCG) handOverColumn(m int) {
+	s := &c.single
+	if s.kx == c.k || c.keepsSolution(c.at(m)) {
+		return
+	}
+	c.gather(c.xc, s.x, s.kx, s.own[m])
+	c.scatter(c.xs, c.xc, c.k, c.cols[m])
+	s.group[s.own[m]] = -1
+}
+
+// setSingleWidth cuts the rows into blocks for panels of s.w columns.
+func (c *BlockCG) setSingleWidth() {
+	w := c.single.w
+	c.rowsPerBlock = singleRows(w)
+	c.blocks = (c.n + c.rowsPerBlock - 1) / c.rowsPerBlock
+	c.part0, c.part1, c.part2 = parallel.Grow(c.part0, w*c.blocks), parallel.Grow(c.part1, w*c.blocks), parallel.Grow(c.part2, w*c.blocks)
+}
+
+// sources lists the columns in the panels.
+func (c *BlockCG) sources() {
+	s := &c.single
+	s.source = s.source[:0]
+	for m, l := range c.cols {
+		s.source = append(s.source, blockSource{slot: s.slot[m], own: s.own[m], scale: c.state[l].scale, unit: s.unit[s.slot[m]]})
+	}
+}
+
+// leave says that column m of c.cols is to go on in double precision: for reasons that
+// double precision names, if they are not those of single precision.
+func (c *BlockCG) leave(m int) {
+	s := &c.single
+	l := s.slot[m]
+	s.live[l], s.alpha[l], s.beta[l], s.gamma[l] = false, 0, 0, 0
+}
+
+// singleCurvatures sets the step lengths.
+func (c *BlockCG) singleCurvatures() {
+	s := &c.single
+	for m := range c.cols {
+		l := s.slot[m]
+		if !s.live[l] {
+			continue
+		}
+		st := c.at(m)
+		st.res.Products++
+		st.res.Reductions++
+		pq := c.sum(c.part0, l)
+		alpha := st.rz / pq
+		if !(pq > 0) || !(alpha > 0x1p-80 && alpha < 0x1p80) {
+			c.leave(m)
+			continue
+		}
+		s.alpha[l] = float32(alpha)
+	}
+}
+
+// singleNorms looks at the new residuals, sets β, and says whether it is time for a
+// correction.
+func (c *BlockCG) singleNorms() (correct bool) {
+	s := &c.single
+	claims, live := 0, 0
+	for m := range c.cols {
+		l := s.slot[m]
+		if !s.live[l] {
+			continue
+		}
+		st := c.at(m)
+		rr := c.sum(c.part0, l)
+		rz := rr
+		if len(s.d) > 0 {
+			rz = c.sum(c.part1, l)
+		}
+		st.res.Reductions++
+		norm := math.Sqrt(rr) / s.unit[l]
+		beta := rz / st.rz
+		if !(norm < math.Inf(1)) || !(rz > 0) || !(beta < 0x1p80) {
+			// x must not take this step; r, which it spoilt, is not needed again.
+			c.leave(m)
+			continue
+		}
+		live++
+		st.norm, st.rz = norm, rz
+		st.t.append(float64(s.alpha[l]), beta)
+		s.beta[l] = float32(beta)
+		s.top[l] = max(s.top[l], norm)
+		switch {
+		case norm <= st.tolerance:
+			claims++
+		case norm <= correctionDrop*s.top[l]:
+			correct = true
+		}
+	}
+	if claims > 0 && s.first == 0 {
+		s.first = c.res.Iterations + 1
+	}
+	// Columns that claim to have converged wait for the others, not for long. If a
+	// residual does not fall, it may be for want of digits.
+	late := c.res.Iterations+1-s.corrected >= singlePatience+2*s.corrected
+	return correct || late || claims > 0 && (claims == live || c.res.Iterations+1-s.first >= 2+s.first/16)
+}
+
+// flush adds what the recurrences have summed up to the solutions, with the step of this
+// iteration unless the recurrences have taken it already.
+func (c *BlockCG) flush(taken bool) {
+	s := &c.single
+	for i := range s.source {
+		t := &s.source[i]
+		t.step = 0
+		if !taken {
+			t.step = float64(s.alpha[t.slot])
+		}
+	}
+	c.runBlocks((*singleFlush)(c))
+}
+
+// correct replaces the residuals by the true ones, ends the columns whose true residuals
+// are below their tolerances, and sets the next directions.
+func (c *BlockCG) correct() failure {
+	s := &c.single
+	if err := c.ctx.Err(); err != nil {
+		c.flush(false)
+		return failure{Canceled, err}
+	}
+	c.flush(false)
+	begin := time.Now()
+	c.runBlocks((*singleCorrect)(c))
+	c.res.InProducts += time.Since(begin)
+	late := c.res.Iterations-s.corrected >= singlePatience+2*s.corrected
+	s.first, s.corrected = 0, c.res.Iterations
+	ended := false
+	for m := range c.cols {
+		l := s.slot[m]
+		if !s.live[l] {
+			continue
+		}
+		st := c.at(m)
+		st.res.Products++
+		st.res.Bytes += int64(c.n) * (4*6 + 8*5)
+		truth := math.Sqrt(c.sum(c.part0, l))
+		rz, rp := c.sum(c.part1, l), c.sum(c.part2, l)
+		switch {
+		case math.IsNaN(truth) || math.IsInf(truth, 0):
+			st.end = c.nonFinite("the product of the operator and the solution")
+		case truth <= st.tolerance:
+			st.res.TrueResidual = truth / st.scale
+			st.res.Residual = truth / st.scale
+			st.end = failure{Converged, nil}
+		}
+		if st.end.failed() {
+			c.leave(m)
+			ended = true
+			continue
+		}
+		if truth > st.truth/2 && (late || truth > 4*st.norm) || !(rz > 0) {
+			c.leave(m) // the recurrence has lost its way
+			continue
+		}
+		st.truth, st.norm, s.top[l] = truth, truth, truth
+		beta := float64(s.beta[l])
+		if st.rz > 0 {
+			// st.rz is that of the replaced residual: β was rz/before.
+			beta *= rz / st.rz
+		}
+		st.rz = rz
+		s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*rp/rz)
+	}
+	if ended {
+		c.endSingle()
+		c.sources()
+	}
+	c.runBlocks((*singleTurn)(c))
+	return ok
+}
+
+// endSingle takes the columns that have ended off the list, and narrows the panels if
+// that saves a register.
+func (c *BlockCG) endSingle() {
+	s := &c.single
+	kept := 0
+	for m, l := range c.cols {
+		if c.state[l].end.failed() {
+			c.handOverColumn(m)
+			c.finishColumn(l)
+			continue
+		}
+		c.cols[kept], s.slot[kept], s.own[kept] = l, s.slot[m], s.own[m]
+		kept++
+	}
+	c.cols, s.slot, s.own = c.cols[:kept], s.slot[:kept], s.own[:kept]
+	c.w = kept
+	if w := s.panelWidth(kept); kept > 0 && w < s.w {
+		c.narrow(w)
+	}
+}
+
+// narrow keeps w columns of the panels, those that iterate among them.
+func (c *BlockCG) narrow(w int) {
+	s := &c.single
+	c.keep = append(c.keep[:0], s.slot...)
+	for l := 0; len(c.keep) < w; l++ { // fill up with what has ended
+		if !slices.Contains(s.slot, l) {
+			c.keep = append(c.keep, l)
+		}
+	}
+	slices.Sort(c.keep)
+	spare := &s.q
+	if s.twice {
+		spare = &s.y // which is zero, and will be again
+	}
+	for _, panel := range []*[]float32{&s.r, &s.p} {
+		s.from, s.to = *panel, *spare
+		c.runBlocks((*singleNarrow)(c))
+		*panel, *spare = s.to[:c.n*w], s.from[:c.n*w]
+	}
+	s.from, s.to = nil, nil
+	if s.twice {
+		clear(s.y)
+	} else {
+		s.y = s.y[:c.n*w]
+	}
+	for m, l := range c.keep {
+		s.live[m], s.unit[m], s.top[m] = s.live[l], s.unit[l], s.top[l]
+		s.alpha[m], s.beta[m], s.gamma[m] = s.alpha[l], s.beta[l], s.gamma[l]
+	}
+	for m, l := range s.slot {
+		s.slot[m] = slices.Index(c.keep, l)
+	}
+	s.w = w
+	s.live, s.unit, s.top, s.alpha, s.beta, s.gamma = s.live[:w], s.unit[:w], s.top[:w], s.alpha[:w], s.beta[:w], s.gamma[:w]
+	c.setSingleWidth()
+}
+
+// toDouble prepares the columns that are left for the iterations in double precision: at
+// their true residuals.
+func (c *BlockCG) toDouble() failure {
+	c.setWidth(len(c.cols))
+	c.allocate()
+	for m, l := range c.cols {
+		st := &c.state[l]
+		c.gather(c.xc, c.xs, c.k, l)
+		c.gather(c.bc, c.bs, c.k, l)
+		if f := c.apply(c.rc, c.xc); f.failed() {
+			return f
+		}
+		st.res.Products++
+		rr := parallel.SubScaled(c.team, c.rc, st.scale, c.bc, c.rc)
+		truth := c.run.norm(rr, c.rc)
+		switch {
+		case math.IsNaN(truth) || math.IsInf(truth, 0):
+			st.end = c.nonFinite("the product of the operator and the solution")
+		case truth <= st.tolerance:
+			st.res.TrueResidual = truth / st.scale
+			st.end = failure{Converged, nil}
+		}
+		st.truth, st.norm, st.res.Residual = truth, truth, truth/st.scale
+		st.t.restart()
+		c.scatter(c.r, c.rc, c.w, m)
+	}
+	c.dropEnded()
+	return ok
+}
+
+// The sweeps in single precision over blocks of rows.
+
+func (c *BlockCG) singleBounds(b int) (lo, hi, from, to int) {
+	lo = b * c.rowsPerBlock
+	hi = min(lo+c.rowsPerBlock, c.n)
+	return lo, hi, lo * c.single.w, hi * c.single.w
+}
+
+// diagonal returns rows lo … hi-1 of the diagonal preconditioner, nil without one.
+func (s *blockSingle) diagonal(lo, hi int) []float32 {
+	if len(s.d) == 0 {
+		return nil
+	}
+	return s.d[lo:hi]
+}
+
+// rowsOf returns q = A·p of some rows, from memory if it is kept there, and computes it
+// first unless it has been before. Whoever got room gives it back.
+func (s *blockSingle) rowsOf(lo, hi, from, to int, before bool) (q []float32, room *[]float32) {
+	if s.twice {
+		room = s.scratch.Get(to - from)
+		q = *room
+	} else if q = s.q[from:to]; before {
+		return q, nil
+	}
+	s.a.ApplyBlockRowsSingle(q, s.p, s.w, lo, hi)
+	return q, room
+}
+
+// singleProduct: q = A·p and pᵀq.
+type singleProduct BlockCG
+
+func (c *singleProduct) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	q, room := s.rowsOf(lo, hi, from, to, false)
+	kernel.PanelDotSingle(s.p[from:to], q, s.w, c.part0[b:], c.blocks)
+	if room != nil {
+		s.scratch.Put(room)
+	}
+}
+
+// singleResidual: r −= α·q, rᵀr and rᵀDr.
+type singleResidual BlockCG
+
+func (c *singleResidual) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	q, room := s.rowsOf(lo, hi, from, to, true)
+	kernel.PanelSubAxpyNormSingle(s.r[from:to], s.alpha, q, s.diagonal(lo, hi), s.w, c.part0[b:], c.part1[b:], c.blocks)
+	if room != nil {
+		s.scratch.Put(room)
+	}
+}
+
+// singleDirection: y += α·p, p = D·r + β·p.
+type singleDirection BlockCG
+
+func (c *singleDirection) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	kernel.PanelStepDirectionSingle(s.y[from:to], s.p[from:to], s.alpha, s.r[from:to], s.diagonal(lo, hi), s.beta, s.w)
+}
+
+// singleFlush: x += (y + α·p)/unit, y = 0.
+type singleFlush BlockCG
+
+func (c *singleFlush) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	for _, t := range s.source {
+		kernel.PanelFlushSingle(s.x[lo*s.kx:hi*s.kx], s.kx, t.own, s.y[from:to], s.p[from:to], s.w, t.slot, t.step, 1/t.unit)
+	}
+	clear(s.y[from:to])
+}
+
+// singleNarrow: to = the columns keep of from.
+type singleNarrow BlockCG
+
+func (c *singleNarrow) Chunk(b int) {
+	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
+	w, kept := c.single.w, len(c.keep)
+	for i := lo; i < hi; i++ {
+		row, to := c.single.from[i*w:i*w+w], c.single.to[i*kept:i*kept+kept]
+		for m, l := range c.keep {
+			to[m] = row[l]
+		}
+	}
+}
+
+// singleGather: b and x of the group, which is zero without a guess.
+type singleGather BlockCG
+
+func (c *singleGather) Chunk(b int) {
+	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	kernel.GatherColumns(s.b[lo*s.kx:hi*s.kx], c.bs[lo*c.k:hi*c.k], c.k, s.group)
+	if c.set.Guess {
+		kernel.GatherColumns(s.x[lo*s.kx:hi*s.kx], c.xs[lo*c.k:hi*c.k], c.k, s.group)
+	} else {
+		clear(s.x[lo*s.kx : hi*s.kx])
+	}
+}
+
+// singleScatter: the solutions of the group.
+type singleScatter BlockCG
+
+func (c *singleScatter) Chunk(b int) {
+	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	kernel.ScatterColumns(c.xs[lo*c.k:hi*c.k], s.x[lo*s.kx:hi*s.kx], c.k, s.group)
+}
+
+// singleBegin: r = b − A·x, rᵀr, p = D·r, rᵀp, y = 0, x being zero without a guess.
+type singleBegin BlockCG
+
+func (c *singleBegin) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	clear(s.r[from:to])
+	clear(s.y[from:to])
+	clear(s.p[from:to])
+	(*BlockCG)(c).trueResidual(b, c.set.Guess)
+	kernel.PanelTurnSingle(s.p[from:to], s.r[from:to], s.diagonal(lo, hi), s.w, nil, nil)
+}
+
+// singleCorrect: r = b − A·x in double precision, rᵀr, and of the rounded one rᵀDr and
+// rᵀp.
+type singleCorrect BlockCG
+
+func (c *singleCorrect) Chunk(b int) { (*BlockCG)(c).trueResidual(b, true) }
+
+// singleTurn: p = γ·D·r + β·p.
+type singleTurn BlockCG
+
+func (c *singleTurn) Chunk(b int) {
+	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	kernel.PanelTurnSingle(s.p[from:to], s.r[from:to], s.diagonal(lo, hi), s.w, s.gamma, s.beta)
+}
+
+// trueResidual computes the residuals of block b, x being zero unless product says
+// otherwise.
+func (c *BlockCG) trueResidual(b int, product bool) {
+	lo, hi, from, to := c.singleBounds(b)
+	s := &c.single
+	rhs := s.b[lo*s.kx : hi*s.kx]
+	var ax []float64
+	if product {
+		applyBlockRows(c.rows, s.ax, s.x, s.kx, lo, hi)
+		ax = s.ax[lo*s.kx : hi*s.kx]
+	}
+	for _, t := range s.source {
+		rr, rz, rp := kernel.PanelResidualSingle(s.r[from:to], s.p[from:to], s.diagonal(lo, hi), s.w, t.slot, rhs, ax, s.kx, t.own, t.scale, t.unit)
+		at := t.slot*c.blocks + b
+		c.part0[at], c.part1[at], c.part2[at] = rr, rz, rp
+	}
+}

@@ -1,0 +1,350 @@
+package krylov_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/krylov"
+)
+
+// scaledStencil is D·A·D of the 5-point stencil on m×m nodes, D smooth and not constant:
+// no two rows are the same.
+func scaledStencil(t testing.TB, m int, shift, spread float64) *hvp.CSR {
+	ptr, col, val := stencil5(t, m, shift).RawCSR()
+	d := func(i int32) float64 { return math.Exp(spread * math.Sin(0.37*float64(i))) }
+	v := slices.Clone(val)
+	for i := range len(ptr) - 1 {
+		for k := ptr[i]; k < ptr[i+1]; k++ {
+			v[k] *= d(int32(i)) * d(col[k])
+		}
+	}
+	a, err := hvp.NewCSR(m*m, m*m, ptr, col, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = a.Promise(hvp.Symmetric); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// inverseDiagonal is the Jacobi preconditioner of a.
+func inverseDiagonal(t testing.TB, a hvp.Operator) *hvp.Diagonal {
+	n, _ := a.Dims()
+	d := make([]float64, n)
+	g, ok := hvp.Diag(a)
+	if !ok {
+		t.Fatalf("%T has no diagonal", a)
+	}
+	if err := g.Diag(d); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range d {
+		d[i] = 1 / v
+	}
+	m, err := hvp.NewDiagonal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// residualNorm is ‖b − A·x‖ of a column, computed anew.
+func residualNorm(t testing.TB, a hvp.Operator, x, b []float64) float64 {
+	r := make([]float64, len(b))
+	if err := a.Apply(t.Context(), r, x); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range r {
+		r[i] = b[i] - v
+	}
+	return norm(r)
+}
+
+// TestBlockCGInSingle: panels in single precision give what panels in double precision
+// give, to tolerances far below single precision, in about as many iterations, from all
+// kinds of products, preconditioners and starts.
+func TestBlockCGInSingle(t *testing.T) {
+	const m = 72
+	free, err := hvp.NewStencil(1, 0.02, m, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cube, err := hvp.NewStencil(2, 0.1, 18, 17, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shifted, err := hvp.Shift(scaledStencil(t, m, 0.02, 0.4), 0.01)
+	if err != nil {
+		t.Fatal(err)
+	}
+	widths := []int{2, 3, 5, 8, 17}
+	if raceEnabled {
+		widths = []int{2, 5}
+	}
+	for name, a := range map[string]hvp.Operator{
+		"stencil": free, "cube": cube, "constant": stencil5(t, m, 0.02), "scaled": scaledStencil(t, m, 0.02, 0.4),
+		"shifted": shifted, "promised": hvp.WithStructure(free, hvp.SPD),
+	} {
+		if _, ok := hvp.BlockRowsSingle(a); !ok {
+			t.Fatalf("%s: no products in single precision", name)
+		}
+		n, _ := a.Dims()
+		uneven := make([]float64, n)
+		for i := range uneven {
+			uneven[i] = 0.25 + 0.1*math.Sin(float64(i))
+		}
+		other, _ := hvp.NewDiagonal(uneven)
+		for _, k := range widths {
+			b := rightHandSides(rand.New(rand.NewPCG(31, uint64(k))), n, k)
+			for p, pre := range []hvp.Operator{nil, inverseDiagonal(t, a), other} {
+				for _, rtol := range []float64{1e-5, 1e-9, 1e-12} {
+					guess := (p+k)%2 == 0
+					label := fmt.Sprintf("%s, k = %d, preconditioner %d, rtol %g, guess %v", name, k, p, rtol, guess)
+					s := &krylov.Settings{RTol: rtol, Precond: pre, Guess: guess, History: true}
+					start := rightHandSides(rand.New(rand.NewPCG(32, uint64(k))), n, k)
+					x, want := slices.Clone(start), slices.Clone(start)
+					var single krylov.BlockCG
+					results, err := single.SolveBlock(t.Context(), a, x, b, k, s)
+					if err != nil {
+						t.Fatalf("%s: %v", label, err)
+					}
+					double := krylov.BlockCG{Double: true}
+					reference, err := double.SolveBlock(t.Context(), a, want, b, k, s)
+					if err != nil {
+						t.Fatalf("%s: %v", label, err)
+					}
+					for l, res := range results {
+						ref := reference[l]
+						truth := residualNorm(t, a, column(x, k, l), column(b, k, l))
+						if !(truth <= res.Tolerance*(1+1e-9)) || math.Abs(truth-res.TrueResidual) > 1e-3*res.Tolerance {
+							t.Errorf("%s, column %d: residual %v of %v, reported %v", label, l, truth, res.Tolerance, res.TrueResidual)
+						}
+						if res.Iterations > ref.Iterations+ref.Iterations/3+8 {
+							t.Errorf("%s, column %d: %d iterations, %d in double precision", label, l, res.Iterations, ref.Iterations)
+						}
+						if ref.Iterations > 0 && len(res.History) != res.Iterations+1 {
+							t.Errorf("%s, column %d: %d residuals of %d iterations", label, l, len(res.History), res.Iterations)
+						}
+						got := column(x, k, l)
+						if d := distance(got, column(want, k, l)); d > 2e3*rtol*norm(got) {
+							t.Errorf("%s, column %d: off by %v of %v", label, l, d, norm(got))
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestBlockCGInSingleIsTried: the solves above do iterate in single precision, or they
+// would take the iterations of double precision to the last bit.
+func TestBlockCGInSingleIsTried(t *testing.T) {
+	a := scaledStencil(t, 72, 0.02, 0.4)
+	n, _ := a.Dims()
+	const k = 8
+	b := rightHandSides(rand.New(rand.NewPCG(33, 1)), n, k)
+	var x [2][]float64
+	for i, double := range []bool{false, true} {
+		x[i] = make([]float64, n*k)
+		m := krylov.BlockCG{Double: double}
+		if _, err := m.SolveBlock(t.Context(), a, x[i], b, k, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if slices.Equal(x[0], x[1]) {
+		t.Error("the same bits")
+	}
+}
+
+// TestBlockCGInSingleHard: where single precision has not the digits or not the range,
+// the outcome is that of double precision.
+func TestBlockCGInSingleHard(t *testing.T) {
+	const m, k = 66, 4
+	plain := stencil5(t, m, 0.1)
+	n, _ := plain.Dims()
+	indefinite, _ := hvp.Shift(plain, -1)
+	negative := hvp.Scale(-1, plain)
+	zeros, _ := hvp.NewDiagonal(make([]float64, n))
+	wide := make([]float64, n)
+	for i := range wide {
+		wide[i] = math.Pow(10, -12*float64(i)/float64(n)) // κ = 10¹²
+	}
+	spectrum, _ := hvp.NewDiagonal(wide)
+	for _, c := range []struct {
+		name string
+		a    hvp.Operator
+		b    float64
+		rtol float64
+	}{
+		{"as it is", plain, 1, 1e-8},
+		{"beyond double precision", plain, 1, 1e-17},
+		{"large", hvp.Scale(1e60, plain), 1, 1e-8},
+		{"larger than single precision", hvp.Scale(1e37, plain), 1, 1e-8},
+		{"small", hvp.Scale(1e-60, plain), 1, 1e-8},
+		{"as small as single precision", hvp.Scale(1e-38, plain), 1, 1e-8},
+		{"large b", plain, 1e250, 1e-8},
+		{"small b", plain, 1e-250, 1e-8},
+		{"small b, large matrix", hvp.Scale(1e100, plain), 1e-100, 1e-8},
+		{"indefinite", indefinite, 1, 1e-8},
+		{"negative", negative, 1, 1e-8},
+		{"zero", zeros, 1, 1e-8},
+		{"NaN", hvp.Scale(math.NaN(), plain), 1, 1e-8},
+		{"wide spectrum", spectrum, 1, 1e-10},
+	} {
+		b := rightHandSides(rand.New(rand.NewPCG(34, 1)), n, k)
+		for i := range b {
+			b[i] *= c.b
+		}
+		s := &krylov.Settings{RTol: c.rtol, MaxIter: 20000}
+		x, want := constant(n*k, 1), constant(n*k, 1)
+		results, err := new(krylov.BlockCG).SolveBlock(t.Context(), c.a, x, b, k, s)
+		reference, refErr := (&krylov.BlockCG{Double: true}).SolveBlock(t.Context(), c.a, want, b, k, s)
+		if (err == nil) != (refErr == nil) {
+			t.Errorf("%s: error %v, in double precision %v", c.name, err, refErr)
+		}
+		for l, res := range results {
+			if ref := reference[l]; res.Status != ref.Status {
+				t.Errorf("%s, column %d: %v after %d iterations, in double precision %v after %d", c.name, l, res.Status, res.Iterations, ref.Status, ref.Iterations)
+			}
+			if res.Status == krylov.Converged && res.RHSNorm > 0 {
+				if truth := residualNorm(t, c.a, column(x, k, l), column(b, k, l)); !(truth <= res.Tolerance*(1+1e-9)) {
+					t.Errorf("%s, column %d: residual %v of %v", c.name, l, truth, res.Tolerance)
+				}
+			}
+		}
+	}
+}
+
+// TestBlockCGInSingleColumns: columns of all kinds in one panel end each in its way.
+func TestBlockCGInSingleColumns(t *testing.T) {
+	const m, k = 70, 9
+	a := scaledStencil(t, m, 0.05, 0.3)
+	n, _ := a.Dims()
+	rng := rand.New(rand.NewPCG(35, 1))
+	b := rightHandSides(rng, n, k)
+	setColumn(b, k, 1, make([]float64, n))
+	e := make([]float64, n)
+	e[n/2] = 1e-150
+	setColumn(b, k, 2, e)
+	for i := range n {
+		b[i*k+3] *= 1e200
+	}
+	b[7*k+4] = math.NaN()
+	eigen := make([]float64, n) // A·1
+	if err := a.Apply(t.Context(), eigen, constant(n, 1)); err != nil {
+		t.Fatal(err)
+	}
+	setColumn(b, k, 5, eigen)
+	for _, double := range []bool{false, true} {
+		x := constant(n*k, 7)
+		s := &krylov.BlockCG{Double: double}
+		results, err := s.SolveBlock(t.Context(), a, x, b, k, &krylov.Settings{RTol: 1e-10})
+		var failed *krylov.BlockError
+		if !errors.As(err, &failed) || !slices.Equal(failed.Columns, []int{4}) || !errors.Is(err, krylov.NonFinite) {
+			t.Fatalf("double %v: error %v", double, err)
+		}
+		for l, res := range results {
+			if l == 4 {
+				continue
+			}
+			if truth := residualNorm(t, a, column(x, k, l), column(b, k, l)); res.Status != krylov.Converged || !(truth <= 1.0000001*res.Tolerance) {
+				t.Errorf("double %v: column %d: %v, residual %v of %v", double, l, res.Status, truth, res.Tolerance)
+			}
+		}
+		if norm(column(x, k, 1)) != 0 || distance(column(x, k, 5), constant(n, 1)) > 1e-6*math.Sqrt(float64(n)) {
+			t.Errorf("double %v: wrong solutions", double)
+		}
+	}
+}
+
+// TestBlockCGInSingleEnds: whatever ends a solve early, the solutions are those that the
+// results tell of.
+func TestBlockCGInSingleEnds(t *testing.T) {
+	for _, a := range []*hvp.CSR{stencil5(t, 70, 0), scaledStencil(t, 70, 0, 0.5)} {
+		n, _ := a.Dims()
+		const k = 6
+		b := rightHandSides(rand.New(rand.NewPCG(36, 1)), n, k)
+		enough := errors.New("enough")
+		for _, c := range []struct {
+			name string
+			s    krylov.Settings
+			want krylov.Status
+		}{
+			{"limit", krylov.Settings{MaxIter: 37, RTol: 1e-10}, krylov.IterationLimit},
+			{"no iteration at all", krylov.Settings{MaxTime: 1}, krylov.TimeLimit},
+			{"monitor", krylov.Settings{RTol: 1e-10, Monitor: func(p krylov.Progress) error {
+				if p.Iteration == 41 {
+					return enough
+				}
+				return nil
+			}}, krylov.Stopped},
+		} {
+			x := make([]float64, n*k)
+			results, err := new(krylov.BlockCG).SolveBlock(t.Context(), a, x, b, k, &c.s)
+			if !errors.Is(err, c.want) {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			for l, res := range results {
+				truth := residualNorm(t, a, column(x, k, l), column(b, k, l))
+				if l == 2 { // of zeros
+					continue
+				}
+				if res.Status != c.want || math.Abs(truth-res.TrueResidual) > 1e-9*res.RHSNorm {
+					t.Errorf("%s: column %d: %v, residual %v, reported %v", c.name, l, res.Status, truth, res.TrueResidual)
+				}
+				if c.want == krylov.IterationLimit && res.Iterations != 37 {
+					t.Errorf("%s: column %d: %d iterations", c.name, l, res.Iterations)
+				}
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &krylov.Settings{RTol: 1e-10, Monitor: func(p krylov.Progress) error {
+			if p.Iteration == 20 {
+				cancel()
+			}
+			return nil
+		}}
+		x := make([]float64, n*k)
+		results, err := new(krylov.BlockCG).SolveBlock(ctx, a, x, b, k, s)
+		if !errors.Is(err, krylov.Canceled) || results[0].Iterations > 21 {
+			t.Errorf("canceled: %v after %d iterations", err, results[0].Iterations)
+		}
+	}
+}
+
+// TestBlockCGInSingleSameBits: for any number of workers, and from a workspace that was
+// used before.
+func TestBlockCGInSingleSameBits(t *testing.T) {
+	for _, a := range []*hvp.CSR{stencil5(t, 150, 0.05), scaledStencil(t, 101, 0.05, 0.4)} {
+		n, _ := a.Dims()
+		var used krylov.BlockCG
+		for _, k := range []int{2, 3, 8, 13} {
+			b := rightHandSides(rand.New(rand.NewPCG(37, 1)), n, k)
+			for _, pre := range []hvp.Operator{nil, inverseDiagonal(t, a)} {
+				var want []float64
+				for _, workers := range []int{1, 2, 3, 7} {
+					x := make([]float64, n*k)
+					m := new(krylov.BlockCG)
+					if workers == 3 {
+						m = &used
+					}
+					if _, err := m.SolveBlock(t.Context(), a, x, b, k, &krylov.Settings{Precond: pre, Workers: workers}); err != nil {
+						t.Fatal(err)
+					}
+					if want == nil {
+						want = x
+					} else if !slices.Equal(x, want) {
+						t.Errorf("k = %d, precond %T: %d workers change the result", k, pre, workers)
+					}
+				}
+			}
+		}
+	}
+}
