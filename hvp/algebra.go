@@ -188,11 +188,14 @@ func (s *combination) BlockTrafficSingle() (bytes int64) {
 	return bytes
 }
 
+// grained is what a [RowRanger] and a [SingleBlockRanger] have in common.
+type grained interface{ RowGrain() int }
+
 // RowGrain implements [RowRanger].
 func (s *combination) RowGrain() int {
 	g := 0
 	for _, t := range s.terms {
-		g = max(g, t.a.(RowRanger).RowGrain())
+		g = max(g, t.a.(grained).RowGrain())
 	}
 	return g
 }
@@ -321,7 +324,7 @@ func (p *promised) Dims() (rows, cols int)   { return p.a.Dims() }
 func (p *promised) Structure() Structure     { return p.s }
 func (p *promised) Accuracy() float64        { return AccuracyOf(p.a) }
 func (p *promised) Capabilities() Capability { return capabilitiesOf(p.a) | p.symmetricTrans() }
-func (p *promised) RowGrain() int            { return p.a.(RowRanger).RowGrain() }
+func (p *promised) RowGrain() int            { return p.a.(grained).RowGrain() }
 func (p *promised) Diag(dst []float64) error { return p.a.(Diagonaler).Diag(dst) }
 
 func (p *promised) symmetricTrans() Capability {

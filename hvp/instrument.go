@@ -132,7 +132,7 @@ func (w *instrumented) Dims() (rows, cols int)   { return w.a.Dims() }
 func (w *instrumented) Structure() Structure     { return StructureOf(w.a) }
 func (w *instrumented) Capabilities() Capability { return capabilitiesOf(w.a) }
 func (w *instrumented) Accuracy() float64        { return AccuracyOf(w.a) }
-func (w *instrumented) RowGrain() int            { return w.a.(RowRanger).RowGrain() }
+func (w *instrumented) RowGrain() int            { return w.a.(grained).RowGrain() }
 
 // count notes one product of A, or of Aᵀ.
 func (w *instrumented) count(trans bool) {

@@ -59,7 +59,8 @@ type BlockRanger interface {
 // A SingleBlockRanger also computes rows of block products of panels that are stored
 // in single precision, half the memory that a product of many vectors moves.
 type SingleBlockRanger interface {
-	BlockRanger
+	// RowGrain is that of [RowRanger].
+	RowGrain() int
 	// ApplyBlockRowsSingle sets dst, a panel of hi-lo rows, to rows lo … hi-1 of A·X
 	// for the panel x of k vectors; dst and x do not overlap. The operator is that of
 	// Apply: no more than its values, the products and the sums are rounded to
@@ -69,7 +70,8 @@ type SingleBlockRanger interface {
 	// concurrently; it cannot fail and starts no goroutines.
 	ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int)
 	// BlockTrafficSingle returns the bytes of the operator's own data that such a
-	// product of all rows reads, for any number of vectors.
+	// product of all rows reads, for any number of vectors. Zero says that a product
+	// costs no more than its vectors.
 	BlockTrafficSingle() int64
 }
 

@@ -20,6 +20,8 @@ import (
 type blockSingle struct {
 	a          hvp.SingleBlockRanger
 	twice      bool // compute q = A·p twice rather than keep it
+	inRows     bool // ax by the sweep that reads it
+	chunk      int  // blocks of a chunk of a product
 	w          int
 	slot, own  []int     // own[m] is the column of x and b that is c.cols[m]
 	live       []bool    // of the slots: their columns iterate
@@ -72,7 +74,7 @@ func (c *BlockCG) openSingle() bool {
 		return false
 	}
 	a, can := hvp.BlockRowsSingle(c.a)
-	if !can || c.rows == nil || max(a.RowGrain(), c.rows.RowGrain()) > singleRows(s.panelWidth(c.k)) {
+	if !can {
 		return false
 	}
 	s.d = s.d[:0]
@@ -121,6 +123,9 @@ func (s *blockSingle) groupWidth(n, k int) int {
 	for _, w := range []int{16, 8, 4, 2} {
 		if w = min(w, s.panelWidth(k)); w == 2 && len(s.d) > 0 {
 			continue
+		}
+		if w < 8 && s.a.RowGrain() > 0 {
+			continue // a product that is more than traffic
 		}
 		shared, own := float64(s.a.BlockTrafficSingle())/float64(w), float64(36*n)
 		cost := shared + own
@@ -183,15 +188,18 @@ func (c *BlockCG) solveInSingle() {
 // QCD systems of equations using mixed precision solvers on GPUs, Comput. Phys. Commun.
 // 181 (2010), doi:10.1016/j.cpc.2010.05.002, who keep the direction.
 func (c *BlockCG) iterationsInSingle() failure {
-	c.beginSingle()
+	s := &c.single
+	if f := c.beginSingle(); f.failed() {
+		return f
+	}
 	defer c.handOver()
-	for c.w > 0 && slices.Contains(c.single.live, true) {
+	for c.w > 0 && slices.Contains(s.live, true) {
 		if f := c.limits(); f.failed() {
 			c.flush(true)
 			return f
 		}
 		begin := time.Now()
-		c.runBlocks((*singleProduct)(c))
+		c.team.Run((c.blocks+s.chunk-1)/s.chunk, (*singleProduct)(c))
 		c.res.InProducts += time.Since(begin)
 		c.singleCurvatures()
 		c.runBlocks((*singleResidual)(c))
@@ -228,11 +236,11 @@ func (c *BlockCG) singleTraffic() float64 {
 }
 
 // beginSingle puts the columns of a group into panels.
-func (c *BlockCG) beginSingle() {
+func (c *BlockCG) beginSingle() failure {
 	s := &c.single
 	w := s.panelWidth(c.w)
 	size := c.n * w
-	s.twice = s.a.BlockTrafficSingle() <= int64(4*size)
+	s.twice = s.a.RowGrain() == 0 && s.a.BlockTrafficSingle() <= int64(4*size)
 	s.r, s.p, s.y = parallel.Grow(s.r, size), parallel.Grow(s.p, size), parallel.Grow(s.y, size)
 	if !s.twice {
 		s.q = parallel.Grow(s.q, size)
@@ -265,10 +273,27 @@ func (c *BlockCG) beginSingle() {
 	}
 	s.ax = parallel.Grow(s.ax, c.n*s.kx)
 	c.sources()
+	if c.set.Guess {
+		if f := c.productInDouble(); f.failed() {
+			c.handOver()
+			return f
+		}
+	}
 	c.runBlocks((*singleBegin)(c))
 	for m := range c.cols {
 		c.at(m).rz = c.sum(c.part1, s.slot[m])
 	}
+	return ok
+}
+
+// productInDouble sets ax = A·x, unless the sweep that follows does it by rows.
+func (c *BlockCG) productInDouble() failure {
+	s := &c.single
+	s.inRows = c.rows != nil && c.rows.RowGrain() <= c.rowsPerBlock
+	if s.inRows {
+		return ok
+	}
+	return c.applyPanel(c.a, c.ab, OperatorFailed, &c.res.InProducts, s.ax, s.x, s.kx)
 }
 
 // handOver puts the solutions of a group into the caller's panel.
@@ -294,6 +319,7 @@ func (c *BlockCG) handOverColumn(m int) {
 func (c *BlockCG) setSingleWidth() {
 	w := c.single.w
 	c.rowsPerBlock = singleRows(w)
+	c.single.chunk = max(1, (c.single.a.RowGrain()+c.rowsPerBlock-1)/c.rowsPerBlock)
 	c.blocks = (c.n + c.rowsPerBlock - 1) / c.rowsPerBlock
 	c.part0, c.part1, c.part2 = parallel.Grow(c.part0, w*c.blocks), parallel.Grow(c.part1, w*c.blocks), parallel.Grow(c.part2, w*c.blocks)
 }
@@ -404,9 +430,14 @@ func (c *BlockCG) correct() failure {
 		return failure{Canceled, err}
 	}
 	c.flush(false)
+	if f := c.productInDouble(); f.failed() {
+		return f
+	}
 	begin := time.Now()
 	c.runBlocks((*singleCorrect)(c))
-	c.res.InProducts += time.Since(begin)
+	if s.inRows {
+		c.res.InProducts += time.Since(begin)
+	}
 	late := c.res.Iterations-s.corrected >= singlePatience+2*s.corrected
 	s.first, s.corrected = 0, c.res.Iterations
 	ended := false
@@ -575,12 +606,20 @@ func (s *blockSingle) rowsOf(lo, hi, from, to int, before bool) (q []float32, ro
 type singleProduct BlockCG
 
 func (c *singleProduct) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
 	s := &c.single
-	q, room := s.rowsOf(lo, hi, from, to, false)
-	kernel.PanelDotSingle(s.p[from:to], q, s.w, c.part0[b:], c.blocks)
-	if room != nil {
-		s.scratch.Put(room)
+	begin, end := b*s.chunk, min((b+1)*s.chunk, c.blocks)
+	if s.chunk > 1 {
+		lo, _, from, _ := (*BlockCG)(c).singleBounds(begin)
+		_, hi, _, to := (*BlockCG)(c).singleBounds(end - 1)
+		s.a.ApplyBlockRowsSingle(s.q[from:to], s.p, s.w, lo, hi)
+	}
+	for b := begin; b < end; b++ {
+		lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+		q, room := s.rowsOf(lo, hi, from, to, s.chunk > 1)
+		kernel.PanelDotSingle(s.p[from:to], q, s.w, c.part0[b:], c.blocks)
+		if room != nil {
+			s.scratch.Put(room)
+		}
 	}
 }
 
@@ -690,8 +729,10 @@ func (c *BlockCG) trueResidual(b int, product bool) {
 	s := &c.single
 	rhs := s.b[lo*s.kx : hi*s.kx]
 	var ax []float64
-	if product {
+	if product && s.inRows {
 		applyBlockRows(c.rows, s.ax, s.x, s.kx, lo, hi)
+	}
+	if product {
 		ax = s.ax[lo*s.kx : hi*s.kx]
 	}
 	for _, t := range s.source {

@@ -27,6 +27,7 @@ var checks = []check{
 	{Concurrent, (*checker).concurrent, false},
 	{RowRanges, (*checker).rowRanges, false},
 	{Blocks, (*checker).blocks, false},
+	{Singles, (*checker).singles, false},
 	{Diagonals, (*checker).diagonal, false},
 	{WrongLengths, (*checker).wrongLengths, false},
 }

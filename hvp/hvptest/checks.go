@@ -478,9 +478,6 @@ func (c *checker) blocks(f *Finding) error {
 		if err := c.blockRows(f, got, x, k); err != nil {
 			return err
 		}
-		if err := c.blockRowsSingle(f, k); err != nil {
-			return err
-		}
 		for l := range k {
 			xl := c.vector(c.cols, l)
 			want, err := c.mul(xl)

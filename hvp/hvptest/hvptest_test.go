@@ -25,6 +25,7 @@ type good struct {
 	transposed func(dst, x []float64)
 	rows       func(dst, x []float64, lo, hi int)
 	block      func(dst, x []float64, k int)
+	single     func(dst, x []float32, k, lo, hi int)
 	diag       func(dst []float64)
 }
 
@@ -83,6 +84,24 @@ func (g *good) ApplyRows(dst, x []float64, lo, hi int) {
 	g.mul(dst, x, g.lo, g.up, lo, hi)
 	if g.rows != nil {
 		g.rows(dst, x, lo, hi)
+	}
+}
+
+func (g *good) BlockTrafficSingle() int64 { return 0 }
+
+func (g *good) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	in, out := make([]float64, g.n), make([]float64, g.n)
+	for l := range k {
+		for i := range in {
+			in[i] = float64(x[i*k+l])
+		}
+		g.mul(out, in, g.lo, g.up, lo, hi)
+		for i, v := range out[lo:hi] {
+			dst[i*k+l] = float32(v)
+		}
+	}
+	if g.single != nil {
+		g.single(dst, x, k, lo, hi)
 	}
 }
 
@@ -269,6 +288,23 @@ func TestEachFaultIsFound(t *testing.T) {
 				}
 			}
 		}, []hvptest.Property{hvptest.Blocks}},
+		{"wrong single precision", func(g *good) {
+			g.single = func(dst, x []float32, k, lo, hi int) {
+				if lo == 0 && hi > 0 {
+					dst[0] *= 1 + 1e-4
+				}
+			}
+		}, []hvptest.Property{hvptest.Singles}},
+		{"single precision depends on the range", func(g *good) {
+			g.single = func(dst, x []float32, k, lo, hi int) {
+				if hi-lo == 1 && lo > 0 {
+					dst[0] *= 1 + 0x1p-23
+				}
+			}
+		}, []hvptest.Property{hvptest.Singles}},
+		{"single precision writes to x", func(g *good) {
+			g.single = func(dst, x []float32, k, lo, hi int) { x[0]++ }
+		}, []hvptest.Property{hvptest.Singles}},
 		{"wrong diagonal", func(g *good) { g.diag = func(dst []float64) { dst[len(dst)-1] = 3.0001 } }, []hvptest.Property{hvptest.Diagonals}},
 		{"not linear", func(g *good) {
 			g.applied = func(_ context.Context, dst, x []float64) error { dst[0] += 1e-6 * math.Abs(x[0]); return nil }

@@ -29,23 +29,63 @@ func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val 
 	}
 }
 
-// ShiftedSumSingle is [ShiftedSum] in single precision.
+// ShiftedSumSingle is [ShiftedSum] in single precision, each product fused with its sum.
 func ShiftedSumSingle(out, c, x []float32, at []int) {
-	at = at[:len(c)]
-	low, high := 0, 0
-	for _, a := range at {
-		low, high = min(low, a), max(high, a)
+	at = shifts(len(out), c, x, at)
+	if !shiftedSingle(out, c, x, at, false) {
+		clear(out)
+		addShiftedSumSingle(out, c, x, at)
 	}
-	if low < 0 || len(x) < high+len(out) {
-		panic("kernel: a shifted row is outside its vector")
+}
+
+// AddShiftedSumSingle is ShiftedSumSingle that begins with what out holds.
+func AddShiftedSumSingle(out, c, x []float32, at []int) {
+	at = shifts(len(out), c, x, at)
+	if !shiftedSingle(out, c, x, at, true) {
+		addShiftedSumSingle(out, c, x, at)
 	}
-	if shiftedSingle(out, c, x, at) {
-		return
-	}
-	clear(out)
+}
+
+func addShiftedSumSingle(out, c, x []float32, at []int) {
 	for e, f := range c {
 		for j, v := range x[at[e]:][:len(out)] {
-			out[j] += float32(f * v)
+			out[j] = fmaSingle(f, v, out[j])
+		}
+	}
+}
+
+// fmaSingle returns a·b + c, rounded once. The product is exact in double precision; the
+// sum is rounded to odd there, so that the second rounding, to single precision, does what
+// one would (S. Boldo, G. Melquiond, Emulation of FMA and correctly rounded sums: proved
+// algorithms using rounding to odd, IEEE Trans. Comput. 57, 2008, doi:10.1109/TC.2007.70819).
+func fmaSingle(a, b, c float32) float32 {
+	p, d := float64(a)*float64(b), float64(c)
+	s := p + d
+	if math.IsInf(s, 0) || math.IsNaN(s) {
+		return float32(s)
+	}
+	e := s - p
+	lost := (p - (s - e)) + (d - e)
+	if bits := math.Float64bits(s); lost != 0 && bits&1 == 0 {
+		if (lost > 0) == (s > 0) {
+			bits++
+		} else {
+			bits--
+		}
+		s = math.Float64frombits(bits)
+	}
+	return float32(s)
+}
+
+// MulRowsSingle multiplies row i of the panel u of k columns by w[i].
+func MulRowsSingle(u, w []float32, k int) {
+	if mulRowsSingle(u, w, k) {
+		return
+	}
+	for i, f := range w {
+		row := u[i*k : i*k+k]
+		for l, v := range row {
+			row[l] = f * v
 		}
 	}
 }

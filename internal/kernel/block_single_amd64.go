@@ -55,7 +55,10 @@ func panelStepDiagSingle8(y, p, a, r, d, b *float32, stride, rows int)
 func panelStepDiagSingle4(y, p, a, r, d, b *float32, stride, rows int)
 
 //go:noescape
-func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32)
+func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
+
+//go:noescape
+func mulRowsSingle8(u, w *float32, rows int)
 
 // The functions below do the strips of eight and of four columns and return the
 // number of columns done, as those of block_amd64.go.
@@ -86,11 +89,20 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	return l
 }
 
-func shiftedSingle(out, c, x []float32, at []int) bool {
-	if !useAVX2 || len(c) == 0 || len(out) == 0 {
+func mulRowsSingle(u, w []float32, k int) bool {
+	if !useAVX2 || k != 8 || len(w) == 0 {
 		return false
 	}
-	shiftedSumSingle(&out[0], len(out), &c[0], &at[0], len(c), &x[0])
+	_ = u[8*len(w)-1]
+	mulRowsSingle8(&u[0], &w[0], len(w))
+	return true
+}
+
+func shiftedSingle(out, c, x []float32, at []int, add bool) bool {
+	if !useFMA || len(c) == 0 || len(out) == 0 {
+		return false
+	}
+	shiftedSumSingle(&out[0], len(out), &c[0], &at[0], len(c), &x[0], add)
 	return true
 }
 

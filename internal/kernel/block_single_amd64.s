@@ -648,24 +648,42 @@ row:
 	VZEROUPPER
 	RET
 
+// func mulRowsSingle8(u, w *float32, rows int)
+TEXT ·mulRowsSingle8(SB), NOSPLIT, $8-24
+	MOVQ u+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ rows+16(FP), CX
+	FLUSH(AX)
+
+row:
+	VBROADCASTSS (SI), Y0
+	VMULPS       (DI), Y0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $32, DI
+	ADDQ         $4, SI
+	DECQ         CX
+	JNE          row
+	KEEP
+	VZEROUPPER
+	RET
+
 // TERM loads coefficient AX into Y15 and the address of its row into DX.
 #define TERM \
 	MOVQ         (R9)(AX*8), DX  \
 	VBROADCASTSS (R8)(AX*4), Y15 \
 	LEAQ         (SI)(DX*4), DX
 
-#define MULADD(b, t, s) \
-	VMULPS b(DX), Y15, t \
-	VADDPS t, s, s
+#define MULADD(b, s) VFMADD231PS b(DX), Y15, s
 
-// func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32)
-TEXT ·shiftedSumSingle(SB), NOSPLIT, $8-48
+// func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
+TEXT ·shiftedSumSingle(SB), NOSPLIT, $8-49
 	MOVQ out+0(FP), DI
 	MOVQ n+8(FP), CX
 	MOVQ c+16(FP), R8
 	MOVQ at+24(FP), R9
 	MOVQ taps+32(FP), R10
-	MOVQ x+40(FP), SI
+	MOVQ    x+40(FP), SI
+	MOVBLZX add+48(FP), R11
 	FLUSH(AX)
 	SUBQ $64, CX
 	JLT  rest
@@ -675,6 +693,19 @@ wide:
 	PREFETCHT0 (AHEAD+64)(DI)
 	PREFETCHT0 (AHEAD+128)(DI)
 	PREFETCHT0 (AHEAD+192)(DI)
+	TESTL R11, R11
+	JEQ   widezero
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	VMOVUPS 224(DI), Y7
+	JMP widesum
+
+widezero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -683,18 +714,20 @@ wide:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+
+widesum:
 	XORL AX, AX
 
 wideterm:
 	TERM
-	MULADD(0, Y8, Y0)
-	MULADD(32, Y9, Y1)
-	MULADD(64, Y10, Y2)
-	MULADD(96, Y11, Y3)
-	MULADD(128, Y8, Y4)
-	MULADD(160, Y9, Y5)
-	MULADD(192, Y10, Y6)
-	MULADD(224, Y11, Y7)
+	MULADD(0, Y0)
+	MULADD(32, Y1)
+	MULADD(64, Y2)
+	MULADD(96, Y3)
+	MULADD(128, Y4)
+	MULADD(160, Y5)
+	MULADD(192, Y6)
+	MULADD(224, Y7)
 	INCQ AX
 	CMPQ AX, R10
 	JLT  wideterm
@@ -716,12 +749,17 @@ rest:
 	JLT  few
 
 eight:
-	VXORPS Y0, Y0, Y0
-	XORL   AX, AX
+	VXORPS  Y0, Y0, Y0
+	TESTL   R11, R11
+	JEQ     eightsum
+	VMOVUPS (DI), Y0
+
+eightsum:
+	XORL AX, AX
 
 eightterm:
 	TERM
-	MULADD(0, Y8, Y0)
+	MULADD(0, Y0)
 	INCQ AX
 	CMPQ AX, R10
 	JLT  eightterm
@@ -737,12 +775,16 @@ few:
 
 one:
 	VXORPS X0, X0, X0
-	XORL   AX, AX
+	TESTL  R11, R11
+	JEQ    onesum
+	VMOVSS (DI), X0
+
+onesum:
+	XORL AX, AX
 
 oneterm:
 	TERM
-	VMULSS (DX), X15, X8
-	VADDSS X8, X0, X0
+	VFMADD231SS (DX), X15, X0
 	INCQ   AX
 	CMPQ   AX, R10
 	JLT    oneterm

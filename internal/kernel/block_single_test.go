@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -143,6 +144,21 @@ func TestCSRRowsBlockSingle(t *testing.T) {
 	}
 }
 
+func TestMulRowsSingle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(12, 1))
+	for k := 1; k <= 17; k++ {
+		for _, n := range []int{0, 1, 5} {
+			u, w := single(random(rng, n*k)), single(random(rng, n))
+			want := slices.Clone(u)
+			for i := range want {
+				want[i] *= w[i/k]
+			}
+			MulRowsSingle(u, w, k)
+			sameSingle(t, fmt.Sprint("k = ", k), u, want)
+		}
+	}
+}
+
 func TestCSRRowsBlockSingleChecksColumns(t *testing.T) {
 	for _, k := range []int{2, 4, 8, 16} {
 		for _, bad := range []int32{-1, 3, math.MaxInt32} {
@@ -164,19 +180,25 @@ func TestShiftedSumSingle(t *testing.T) {
 		for n := range 150 {
 			x := single(random(rng, 400))
 			c, at := single(random(rng, taps)), make([]int, taps)
-			want := make([]float32, n)
-			for e := range at {
-				at[e] = rng.IntN(400 - n + 1)
-				for j := range want {
-					want[j] += float32(c[e] * x[at[e]+j])
+			for _, add := range []bool{false, true} {
+				got := single(random(rng, n+1))
+				want := slices.Clone(got)
+				if !add {
+					clear(want[:n])
 				}
-			}
-			got := make([]float32, n+1)
-			got[n] = 7
-			ShiftedSumSingle(got[:n], c, x, at)
-			sameSingle(t, fmt.Sprintf("%d terms", taps), got[:n], want)
-			if got[n] != 7 {
-				t.Fatalf("%d terms, n = %d: wrote beyond the end", taps, n)
+				for e := range at {
+					at[e] = rng.IntN(400 - n + 1)
+					for j := range want[:n] {
+						sum := new(big.Float).SetPrec(200).Mul(big.NewFloat(float64(c[e])), big.NewFloat(float64(x[at[e]+j])))
+						want[j], _ = sum.Add(sum, big.NewFloat(float64(want[j]))).Float32()
+					}
+				}
+				if add {
+					AddShiftedSumSingle(got[:n], c, x, at)
+				} else {
+					ShiftedSumSingle(got[:n], c, x, at)
+				}
+				sameSingle(t, fmt.Sprintf("%d terms", taps), got, want)
 			}
 		}
 	}

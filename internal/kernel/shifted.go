@@ -27,7 +27,7 @@ func AddShiftedSum(out, c, x []float64, at []int) {
 }
 
 // shifts returns at after a look that it stays inside x.
-func shifts(n int, c, x []float64, at []int) []int {
+func shifts[V Value](n int, c, x []V, at []int) []int {
 	at = at[:len(c)]
 	low, high := 0, 0
 	for _, a := range at {
