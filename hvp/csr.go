@@ -318,7 +318,7 @@ func (a *CSR) ApplyRows(dst, x []float64, lo, hi int) {
 
 // ApplyBlockRows implements [BlockRanger].
 func (a *CSR) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
-	kernel.CSRRowsBlock(dst, x[:a.cols*k], k, a.rowPtr, a.col, a.val, lo, hi)
+	a.runs.applyBlock(dst, x[:a.cols*k], k, a.rowPtr, a.col, a.val, lo, hi)
 }
 
 // ApplyBlockRowsSingle implements [SingleBlockRanger].

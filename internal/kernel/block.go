@@ -1,69 +1,104 @@
 package kernel
 
 // Panels are k vectors stored row by row: element i of vector l is x[i*k+l].
-// These loops walk a panel in strips of eight, four, two and one columns, so that the
-// coefficients and the sums of a strip stay in registers; a strip skips over the
-// others' elements, which is free as long as the rows of one call stay in the
-// first-level cache. Sums come out in column l at index l*stride.
+//
+// A panel of n rows and w columns is also one of n/g rows, groups of g rows of it, and
+// g·w lanes, but for the last rows: lane e is column e mod w of row e/w of its
+// group. With one, two or four rows, registers of four lanes divide a group without
+// remainder, so that no width is slow, and the sums of a column are g that do not wait
+// for each other: those over the first rows of the groups, over the second ones and so
+// on, added in this order, and then what the last rows have, one by one. Strips of eight,
+// four or, where a group does have a remainder, one lane skip over the others, which is
+// free as long as the rows of one call stay in the first-level cache. Sums come out in
+// column l at index l*stride.
 
-// CSRRowsBlock sets the k columns of rows lo … hi-1 of the row-major panel dst
-// to A·x for the row-major panel x. Each row of the matrix comes from memory
-// once for all k.
-func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
-	done := csrRowsBlockStrips(dst, x, k, rowPtr, col, val, lo, hi)
-	if done == k {
+// lanes says what the lanes of a strip are.
+type lanes struct {
+	row  [8][2]int32 // 2r and 2r+1 for row r of the group, as VPERMPS takes the halves of an element
+	step int         // the bytes of as many elements of a vector
+}
+
+// groupRows returns how many rows of w columns are a group: as few as divide into strips of
+// four lanes, and for two and four columns so many that they fill a strip of eight. Of
+// more than 16 columns the one to three that are left over matter less than the many strips of
+// a group of four rows.
+func groupRows(w int) int {
+	switch {
+	case w > 4 && w%4 == 0 || w > 16:
+		return 1
+	case w%2 == 0 && w > 2:
+		return 2
+	}
+	return 4
+}
+
+// groups returns the number of groups in a panel of w columns, and the lanes of a group.
+func groups(elements, w int) (n, g int) {
+	if w == 0 {
+		return 0, 0
+	}
+	g = w * groupRows(w)
+	return elements / g, g
+}
+
+// set makes t the lanes from l on, the first of which is in column c.
+func (t *lanes) set(l, c, w int) {
+	t.step = 8 * groupRows(w)
+	r := int32(uint32(l) / uint32(w))
+	for i := range t.row {
+		t.row[i] = [2]int32{2 * r, 2*r + 1}
+		if c++; c == w {
+			r, c = r+1, 0
+		}
+	}
+}
+
+// repeat returns the elements of a that go with the lanes from column c on.
+func repeat(a []float64, c int) (to [8]float64) {
+	if c+8 <= len(a) {
+		return [8]float64(a[c:])
+	}
+	for i := range to {
+		to[i] = a[c]
+		if c++; c == len(a) {
+			c = 0
+		}
+	}
+	return to
+}
+
+// fold takes the sums of the lanes from l on, the first of which is in column c: those of
+// the first row of a group set the sum of a column, and those that come later are added.
+func fold(to []float64, stride int, sums []float64, l, c, w int) {
+	if l+len(sums) <= w {
+		for i, v := range sums {
+			to[(c+i)*stride] = v
+		}
 		return
 	}
-	for i := lo; i < hi; i++ {
-		p, q := rowPtr[i], rowPtr[i+1]
-		cs, vs := col[p:q], val[p:q]
-		vs = vs[:len(cs)]
-		out := dst[i*k : i*k+k]
-		l := done
-		for ; l+8 <= k; l += 8 {
-			var s0, s1, s2, s3, s4, s5, s6, s7 float64
-			for j, c := range cs {
-				v, u := vs[j], (*[8]float64)(x[int(c)*k+l:])
-				s0 += float64(v * u[0])
-				s1 += float64(v * u[1])
-				s2 += float64(v * u[2])
-				s3 += float64(v * u[3])
-				s4 += float64(v * u[4])
-				s5 += float64(v * u[5])
-				s6 += float64(v * u[6])
-				s7 += float64(v * u[7])
-			}
-			*(*[8]float64)(out[l:]) = [8]float64{s0, s1, s2, s3, s4, s5, s6, s7}
+	for i, v := range sums {
+		if l+i < w {
+			to[c*stride] = v
+		} else {
+			to[c*stride] += v
 		}
-		if l+4 <= k {
-			var s0, s1, s2, s3 float64
-			for j, c := range cs {
-				v, u := vs[j], (*[4]float64)(x[int(c)*k+l:])
-				s0 += float64(v * u[0])
-				s1 += float64(v * u[1])
-				s2 += float64(v * u[2])
-				s3 += float64(v * u[3])
-			}
-			*(*[4]float64)(out[l:]) = [4]float64{s0, s1, s2, s3}
-			l += 4
+		if c++; c == w {
+			c = 0
 		}
-		if l+2 <= k {
-			var s0, s1 float64
-			for j, c := range cs {
-				v, u := vs[j], (*[2]float64)(x[int(c)*k+l:])
-				s0 += float64(v * u[0])
-				s1 += float64(v * u[1])
-			}
-			*(*[2]float64)(out[l:]) = [2]float64{s0, s1}
-			l += 2
-		}
-		if l < k {
-			s := 0.0
-			for j, c := range cs {
-				s += float64(vs[j] * x[int(c)*k+l])
-			}
-			out[l] = s
-		}
+	}
+}
+
+// column returns the column of the lane n after one in column c.
+func column(c, n, w int) int {
+	for c += n; c >= w; c -= w {
+	}
+	return c
+}
+
+// zero sets the sums of w columns to zero.
+func zero(to []float64, stride, w int) {
+	for l := range w {
+		to[l*stride] = 0
 	}
 }
 
@@ -71,247 +106,167 @@ func CSRRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []floa
 // columns.
 func PanelDots3(p, q []float64, w int, pq, pp, qq []float64, stride int) {
 	q = q[:len(p)]
-	l := panelDots3Strips(p, q, w, pq, pp, qq, stride)
-	for ; l+4 <= w; l += 4 {
-		var a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3 float64
-		for i := l; i+4 <= len(p); i += w {
-			u, v := (*[4]float64)(p[i:]), (*[4]float64)(q[i:])
-			a0 += float64(u[0] * v[0])
-			b0 += float64(u[0] * u[0])
-			c0 += float64(v[0] * v[0])
-			a1 += float64(u[1] * v[1])
-			b1 += float64(u[1] * u[1])
-			c1 += float64(v[1] * v[1])
-			a2 += float64(u[2] * v[2])
-			b2 += float64(u[2] * u[2])
-			c2 += float64(v[2] * v[2])
-			a3 += float64(u[3] * v[3])
-			b3 += float64(u[3] * u[3])
-			c3 += float64(v[3] * v[3])
+	n, g := groups(len(p), w)
+	if n == 0 {
+		zero(pq, stride, w)
+		zero(pp, stride, w)
+		zero(qq, stride, w)
+	} else {
+		var sums [24]float64
+		for l, c, m := 0, 0, 0; l < g; l, c = l+m, column(c, m, w) {
+			m = panelDots3(p[l:n*g], q[l:n*g], g, n, &sums)
+			fold(pq, stride, sums[:m], l, c, w)
+			fold(pp, stride, sums[m:2*m], l, c, w)
+			fold(qq, stride, sums[2*m:3*m], l, c, w)
 		}
-		put4(pq[l*stride:], stride, a0, a1, a2, a3)
-		put4(pp[l*stride:], stride, b0, b1, b2, b3)
-		put4(qq[l*stride:], stride, c0, c1, c2, c3)
 	}
-	if l+2 <= w {
-		var a0, a1, b0, b1, c0, c1 float64
-		for i := l; i+2 <= len(p); i += w {
-			u, v := (*[2]float64)(p[i:]), (*[2]float64)(q[i:])
-			a0 += float64(u[0] * v[0])
-			b0 += float64(u[0] * u[0])
-			c0 += float64(v[0] * v[0])
-			a1 += float64(u[1] * v[1])
-			b1 += float64(u[1] * u[1])
-			c1 += float64(v[1] * v[1])
+	for i := n * g; i < len(p); i += w {
+		for l, u := range p[i : i+w] {
+			v := q[i+l]
+			pq[l*stride] += float64(u * v)
+			pp[l*stride] += float64(u * u)
+			qq[l*stride] += float64(v * v)
 		}
-		pq[l*stride], pq[(l+1)*stride] = a0, a1
-		pp[l*stride], pp[(l+1)*stride] = b0, b1
-		qq[l*stride], qq[(l+1)*stride] = c0, c1
-		l += 2
 	}
-	if l < w {
-		var a, b, c float64
-		for i := l; i < len(p); i += w {
-			u, v := p[i], q[i]
-			a += float64(u * v)
-			b += float64(u * u)
-			c += float64(v * v)
-		}
-		pq[l*stride], pp[l*stride], qq[l*stride] = a, b, c
-	}
-}
-
-func put4(s []float64, stride int, v0, v1, v2, v3 float64) {
-	s[0], s[stride], s[2*stride], s[3*stride] = v0, v1, v2, v3
 }
 
 // PanelDot sets rz to the sum of r∘z of each of the w columns.
 func PanelDot(r, z []float64, w int, rz []float64, stride int) {
 	z = z[:len(r)]
-	l := panelDotStrips(r, z, w, rz, stride)
-	for ; l+4 <= w; l += 4 {
-		var s0, s1, s2, s3 float64
-		for i := l; i+4 <= len(r); i += w {
-			u, v := (*[4]float64)(r[i:]), (*[4]float64)(z[i:])
-			s0 += float64(u[0] * v[0])
-			s1 += float64(u[1] * v[1])
-			s2 += float64(u[2] * v[2])
-			s3 += float64(u[3] * v[3])
+	n, g := groups(len(r), w)
+	if n == 0 {
+		zero(rz, stride, w)
+	} else {
+		var sums [8]float64
+		for l, c, m := 0, 0, 0; l < g; l, c = l+m, column(c, m, w) {
+			m = panelDot(r[l:n*g], z[l:n*g], g, n, &sums)
+			fold(rz, stride, sums[:m], l, c, w)
 		}
-		put4(rz[l*stride:], stride, s0, s1, s2, s3)
 	}
-	for ; l < w; l++ {
-		s := 0.0
-		for i := l; i < len(r); i += w {
-			s += float64(r[i] * z[i])
+	for i := n * g; i < len(r); i += w {
+		for l, u := range r[i : i+w] {
+			rz[l*stride] += float64(u * z[i+l])
 		}
-		rz[l*stride] = s
 	}
 }
 
 // PanelSubAxpyNorm subtracts a[l]·q from column l of r and sets rr to the sums
 // of squares of the columns.
 func PanelSubAxpyNorm(r, a, q []float64, w int, rr []float64, stride int) {
-	q = q[:len(r)]
-	l := panelSubStrips(r, a, q, w, rr, stride)
-	for ; l+4 <= w; l += 4 {
-		a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
-		var s0, s1, s2, s3 float64
-		for i := l; i+4 <= len(r); i += w {
-			u, v := (*[4]float64)(r[i:]), (*[4]float64)(q[i:])
-			u[0] -= float64(a0 * v[0])
-			u[1] -= float64(a1 * v[1])
-			u[2] -= float64(a2 * v[2])
-			u[3] -= float64(a3 * v[3])
-			s0 += float64(u[0] * u[0])
-			s1 += float64(u[1] * u[1])
-			s2 += float64(u[2] * u[2])
-			s3 += float64(u[3] * u[3])
+	q, a = q[:len(r)], a[:w]
+	n, g := groups(len(r), w)
+	if n == 0 {
+		zero(rr, stride, w)
+	} else {
+		var sums [8]float64
+		for l, c, m := 0, 0, 0; l < g; l, c = l+m, column(c, m, w) {
+			as := repeat(a, c)
+			m = panelSub(r[l:n*g], &as, q[l:n*g], g, n, &sums)
+			fold(rr, stride, sums[:m], l, c, w)
 		}
-		put4(rr[l*stride:], stride, s0, s1, s2, s3)
 	}
-	if l+2 <= w {
-		a0, a1 := a[l], a[l+1]
-		var s0, s1 float64
-		for i := l; i+2 <= len(r); i += w {
-			u, v := (*[2]float64)(r[i:]), (*[2]float64)(q[i:])
-			u[0] -= float64(a0 * v[0])
-			u[1] -= float64(a1 * v[1])
-			s0 += float64(u[0] * u[0])
-			s1 += float64(u[1] * u[1])
+	for i := n * g; i < len(r); i += w {
+		for l, al := range a {
+			v := r[i+l] - float64(al*q[i+l])
+			r[i+l] = v
+			rr[l*stride] += float64(v * v)
 		}
-		rr[l*stride], rr[(l+1)*stride] = s0, s1
-		l += 2
-	}
-	if l < w {
-		al, s := a[l], 0.0
-		for i := l; i < len(r); i += w {
-			v := r[i] - float64(al*q[i])
-			r[i] = v
-			s += float64(v * v)
-		}
-		rr[l*stride] = s
 	}
 }
 
 // PanelSubAxpyNormDiag is PanelSubAxpyNorm that also sets rdr to the sums of
 // D·r∘r, where D = diag(d) and row i of the panel goes with d[i].
 func PanelSubAxpyNormDiag(r, a, q, d []float64, w int, rr, rdr []float64, stride int) {
-	q = q[:len(r)]
-	l := panelSubDiagStrips(r, a, q, d, w, rr, rdr, stride)
-	for ; l+4 <= w; l += 4 {
-		a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
-		var s0, s1, s2, s3, t0, t1, t2, t3 float64
-		i := l
-		for _, di := range d {
-			u, v := (*[4]float64)(r[i:]), (*[4]float64)(q[i:])
-			u[0] -= float64(a0 * v[0])
-			u[1] -= float64(a1 * v[1])
-			u[2] -= float64(a2 * v[2])
-			u[3] -= float64(a3 * v[3])
-			s0 += float64(u[0] * u[0])
-			s1 += float64(u[1] * u[1])
-			s2 += float64(u[2] * u[2])
-			s3 += float64(u[3] * u[3])
-			t0 += float64(u[0] * (di * u[0]))
-			t1 += float64(u[1] * (di * u[1]))
-			t2 += float64(u[2] * (di * u[2]))
-			t3 += float64(u[3] * (di * u[3]))
-			i += w
+	q, a = q[:len(r)], a[:w]
+	n, g := groups(len(r), w)
+	if n == 0 {
+		zero(rr, stride, w)
+		zero(rdr, stride, w)
+	} else {
+		var sums [16]float64
+		var t lanes
+		for l, c, m := 0, 0, 0; l < g; l, c = l+m, column(c, m, w) {
+			as := repeat(a, c)
+			t.set(l, c, w)
+			m = panelSubDiag(r[l:n*g], &as, q[l:n*g], d[:n*g/w], &t, g, n, &sums)
+			fold(rr, stride, sums[:m], l, c, w)
+			fold(rdr, stride, sums[m:2*m], l, c, w)
 		}
-		put4(rr[l*stride:], stride, s0, s1, s2, s3)
-		put4(rdr[l*stride:], stride, t0, t1, t2, t3)
+		d = d[n*g/w:]
 	}
-	for ; l < w; l++ {
-		al, s, t := a[l], 0.0, 0.0
-		i := l
-		for _, di := range d {
-			v := r[i] - float64(al*q[i])
-			r[i] = v
-			s += float64(v * v)
-			t += float64(v * (di * v))
-			i += w
+	for i := n * g; i < len(r); i += w {
+		di := d[0]
+		d = d[1:]
+		for l, al := range a {
+			v := r[i+l] - float64(al*q[i+l])
+			r[i+l] = v
+			rr[l*stride] += float64(v * v)
+			rdr[l*stride] += float64(v * (di * v))
 		}
-		rr[l*stride], rdr[l*stride] = s, t
 	}
 }
 
 // PanelStepDirection adds a[l]·p to column cols[l] of the panel x of k columns,
 // and then sets column l of p to r + b[l]·p.
 func PanelStepDirection(x []float64, k int, cols []int, p, a, r, b []float64, w int) {
-	r = r[:len(p)]
-	for l := 0; l < w; {
-		if n := panelStepStrip(x, k, cols, p, a, r, nil, b, w, l); n > 0 {
-			l += n
-			continue
-		}
-		if l+4 <= w && cols[l+3] == cols[l]+3 { // neighbours in x too
-			a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
-			b0, b1, b2, b3 := b[l], b[l+1], b[l+2], b[l+3]
-			j := cols[l]
-			for i := l; i+4 <= len(p); i += w {
-				u, v, y := (*[4]float64)(p[i:]), (*[4]float64)(r[i:]), (*[4]float64)(x[j:])
-				p0, p1, p2, p3 := u[0], u[1], u[2], u[3]
-				y[0] += float64(a0 * p0)
-				y[1] += float64(a1 * p1)
-				y[2] += float64(a2 * p2)
-				y[3] += float64(a3 * p3)
-				u[0] = v[0] + float64(b0*p0)
-				u[1] = v[1] + float64(b1*p1)
-				u[2] = v[2] + float64(b2*p2)
-				u[3] = v[3] + float64(b3*p3)
-				j += k
-			}
-			l += 4
-			continue
-		}
-		al, bl, j := a[l], b[l], cols[l]
-		for i := l; i < len(p); i += w {
-			u := p[i]
-			x[j] += float64(al * u)
-			p[i] = r[i] + float64(bl*u)
-			j += k
-		}
-		l++
-	}
+	panelStepDirection(x, k, cols, p, a, r, nil, b, w)
 }
 
 // PanelStepDirectionDiag is PanelStepDirection with D·r in place of r.
 func PanelStepDirectionDiag(x []float64, k int, cols []int, p, a, r, d, b []float64, w int) {
-	r = r[:len(p)]
+	if len(p) > 0 {
+		panelStepDirection(x, k, cols, p, a, r, d[:len(p)/w], b, w)
+	}
+}
+
+// panelStepDirection is both; d may be nil.
+func panelStepDirection(x []float64, k int, cols []int, p, a, r, d, b []float64, w int) {
+	r, a, b = r[:len(p)], a[:w], b[:w]
+	var t lanes
+	if n, g := groups(len(p), w); w == k && n > 0 && g%4 == 0 { // x is as p is
+		for l, c, m := 0, 0, 0; l < g; l, c = l+m, column(c, m, w) {
+			as, bs := repeat(a, c), repeat(b, c)
+			t.set(l, c, w)
+			m = panelStep(x[l:n*g], p[l:n*g], &as, r[l:n*g], d, &bs, &t, g, g, n, g-l)
+		}
+		x, p, r = x[n*g:], p[n*g:], r[n*g:]
+		if d != nil {
+			d = d[n*g/w:]
+		}
+	}
+	if len(p) == 0 {
+		return
+	}
+	rows := len(p) / w
 	for l := 0; l < w; {
-		if n := panelStepStrip(x, k, cols, p, a, r, d, b, w, l); n > 0 {
-			l += n
+		beside := 1 // columns that are neighbours in x too
+		for beside < 8 && l+beside < w && cols[l+beside] == cols[l]+beside {
+			beside++
+		}
+		j := cols[l]
+		if beside >= 4 {
+			as, bs := repeat(a, l), repeat(b, l)
+			t.set(0, 0, 8)
+			l += panelStep(x[j:], p[l:], &as, r[l:], d, &bs, &t, k, w, rows, beside)
 			continue
 		}
-		if l+4 <= w && cols[l+3] == cols[l]+3 {
-			a0, a1, a2, a3 := a[l], a[l+1], a[l+2], a[l+3]
-			b0, b1, b2, b3 := b[l], b[l+1], b[l+2], b[l+3]
-			i, j := l, cols[l]
-			for _, di := range d {
-				u, v, y := (*[4]float64)(p[i:]), (*[4]float64)(r[i:]), (*[4]float64)(x[j:])
-				p0, p1, p2, p3 := u[0], u[1], u[2], u[3]
-				y[0] += float64(a0 * p0)
-				y[1] += float64(a1 * p1)
-				y[2] += float64(a2 * p2)
-				y[3] += float64(a3 * p3)
-				u[0] = float64(di*v[0]) + float64(b0*p0)
-				u[1] = float64(di*v[1]) + float64(b1*p1)
-				u[2] = float64(di*v[2]) + float64(b2*p2)
-				u[3] = float64(di*v[3]) + float64(b3*p3)
+		al, bl := a[l], b[l]
+		if d == nil {
+			for i := l; i < len(p); i += w {
+				u := p[i]
+				x[j] += float64(al * u)
+				p[i] = r[i] + float64(bl*u)
+				j += k
+			}
+		} else {
+			i := l
+			for _, di := range d[:rows] {
+				u := p[i]
+				x[j] += float64(al * u)
+				p[i] = float64(di*r[i]) + float64(bl*u)
 				i += w
 				j += k
 			}
-			l += 4
-			continue
-		}
-		al, bl, i, j := a[l], b[l], l, cols[l]
-		for _, di := range d {
-			u := p[i]
-			x[j] += float64(al * u)
-			p[i] = float64(di*r[i]) + float64(bl*u)
-			i += w
-			j += k
 		}
 		l++
 	}

@@ -16,8 +16,8 @@ func TestPanelAssembly(t *testing.T) {
 	}
 	defer func() { useAVX2 = true }()
 	rng := rand.New(rand.NewPCG(13, 1))
-	for _, n := range []int{0, 1, 2, 3, 64, 65, 129} {
-		for w := 1; w <= 21; w++ {
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 66, 129} {
+		for w := 1; w <= 23; w++ {
 			for _, left := range []int{0, w / 2, w - 1} { // the column of x that is left out
 				k := w + 1
 				cols := make([]int, w)
@@ -69,7 +69,7 @@ func TestPanelAssemblyChecksColumns(t *testing.T) {
 		"row pointer beyond": {[]int{0, 1, 3}, []int32{0, 1}},
 		"decreasing":         {[]int{0, 2, 1}, []int32{0, 1}},
 	} {
-		for _, k := range []int{4, 8} {
+		for k := 1; k <= 9; k++ {
 			func() {
 				defer func() {
 					if recover() == nil {

@@ -2,22 +2,26 @@
 
 package kernel
 
-// Without assembly there are no strips that are done already.
+// Without assembly everything is left to the plain loops.
 
-func csrRowsBlockStrips(dst, x []float64, k int, rowPtr []int, col []int32, val []float64, lo, hi int) (l int) {
-	return 0
+func csrRowsBlock(dst, x []float64, k int, rowPtr []int, col []int32, val []float64, lo, hi int) bool {
+	return false
 }
 
-func panelDots3Strips(p, q []float64, w int, pq, pp, qq []float64, stride int) (l int) { return 0 }
-
-func panelDotStrips(r, z []float64, w int, rz []float64, stride int) (l int) { return 0 }
-
-func panelSubStrips(r, a, q []float64, w int, rr []float64, stride int) (l int) { return 0 }
-
-func panelSubDiagStrips(r, a, q, d []float64, w int, rr, rdr []float64, stride int) (l int) {
-	return 0
+func panelDots3(p, q []float64, g, n int, sums *[24]float64) int {
+	return panelDots3Plain(p, q, g, n, sums)
 }
 
-func panelStepStrip(x []float64, k int, cols []int, p, a, r, d, b []float64, w, l int) (n int) {
-	return 0
+func panelDot(r, z []float64, g, n int, sums *[8]float64) int { return panelDotPlain(r, z, g, n, sums) }
+
+func panelSub(r []float64, a *[8]float64, q []float64, g, n int, sums *[8]float64) int {
+	return panelSubPlain(r, a, q, g, n, sums)
+}
+
+func panelSubDiag(r []float64, a *[8]float64, q, d []float64, t *lanes, g, n int, sums *[16]float64) int {
+	return panelSubDiagPlain(r, a, q, d, t, g, n, sums)
+}
+
+func panelStep(x, p []float64, a *[8]float64, r, d []float64, b *[8]float64, t *lanes, xg, g, n, left int) int {
+	return panelStepPlain(x, p, a, r, d, b, t, xg, g, n)
 }

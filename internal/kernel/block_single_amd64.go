@@ -106,6 +106,25 @@ func shiftedSingle(out, c, x []float32, at []int, add bool) bool {
 	return true
 }
 
+// strip returns the width of the next strip of w columns, of which l are done: 8,
+// 4, or 0 for those that are left to the plain loops.
+func strip(l, w int) int {
+	switch {
+	case l+8 <= w:
+		return 8
+	case l+4 <= w:
+		return 4
+	}
+	return 0
+}
+
+// spread writes the sums of a strip, one for each column.
+func spread(to []float64, stride int, sums []float64) {
+	for i, v := range sums {
+		to[i*stride] = v
+	}
+}
+
 // folds reports whether rows of w columns are to be taken several at a time, those of
 // a register as one row of eight columns: 2 and 4.
 func folds(w int, d []float32) bool { return d == nil && (w == 2 || w == 4) }

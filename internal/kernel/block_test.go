@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -10,8 +11,8 @@ import (
 // one by one.
 func TestPanels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 1))
-	for _, n := range []int{0, 1, 2, 3, 64, 65, 129} {
-		for _, w := range []int{1, 2, 3, 4, 5, 6, 7, 8, 11, 16, 17} {
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 64, 65, 67, 129} {
+		for w := 1; w <= 23; w++ {
 			k := w + 2
 			cols := make([]int, w) // the columns of x, one or two of them left out
 			for l := range cols {
@@ -108,22 +109,135 @@ func TestPanels(t *testing.T) {
 	}
 }
 
-func TestCSRRowsBlock(t *testing.T) {
-	rng := rand.New(rand.NewPCG(7, 1))
-	const rows, cols = 40, 30
-	ptr, col, val := randomCSR(rng, rows, cols)
-	for k := 1; k <= 17; k++ {
-		x, got := random(rng, cols*k), random(rng, rows*k)
-		CSRRowsBlock(got, x, k, ptr, col, val, 0, rows)
-		for l := range k {
-			for i := range rows {
-				var want, size float64
-				for p := ptr[i]; p < ptr[i+1]; p++ {
-					want += val[p] * x[int(col[p])*k+l]
-					size += max(val[p]*x[int(col[p])*k+l], -val[p]*x[int(col[p])*k+l])
+// TestPanelStepOfAllColumns is for panels of which x has all columns, which the loops take in
+// groups of rows.
+func TestPanelStepOfAllColumns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 2))
+	for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 9, 66, 67, 129} {
+		for w := 1; w <= 23; w++ {
+			cols := make([]int, w)
+			for l := range cols {
+				cols[l] = l
+			}
+			p, r, x := random(rng, n*w), random(rng, n*w), random(rng, n*w)
+			d, a, b := random(rng, n), random(rng, w), random(rng, w)
+			for _, diag := range []bool{false, true} {
+				wantP, wantX, gotP, gotX := clone(p), clone(x), clone(p), clone(x)
+				for i := range n {
+					for l := range w {
+						e, v := i*w+l, r[i*w+l]
+						if diag {
+							v *= d[i]
+						}
+						wantX[e] += float64(a[l] * p[e])
+						wantP[e] = v + float64(b[l]*p[e])
+					}
 				}
-				close(t, fmt.Sprint("CSRRowsBlock k=", k), got[i*k+l], want, size, cols)
+				if diag {
+					PanelStepDirectionDiag(gotX, w, cols, gotP, a, r, d, b, w)
+				} else {
+					PanelStepDirection(gotX, w, cols, gotP, a, r, b, w)
+				}
+				same(t, fmt.Sprintf("n = %d, w = %d: p %t", n, w, diag), gotP, wantP)
+				same(t, fmt.Sprintf("n = %d, w = %d: x %t", n, w, diag), gotX, wantX)
 			}
 		}
+	}
+}
+
+// TestPanelSumOrder compares the sums with those in the order that block.go promises.
+func TestPanelSumOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 3))
+	for _, n := range []int{1, 3, 4, 5, 6, 7, 8, 61, 62, 63, 64} {
+		for w := 1; w <= 23; w++ {
+			p, q, d := random(rng, n*w), random(rng, n*w), random(rng, n)
+			zeros := make([]float64, w)
+			sum := func(term func(i, l int) float64) []float64 {
+				rows := groupRows(w)
+				sums := make([]float64, w)
+				for l := range sums {
+					var classes [4]float64
+					end := n - n%rows
+					for i := range end {
+						classes[i%rows] += term(i, l)
+					}
+					for _, v := range classes {
+						sums[l] += v
+					}
+					for i := end; i < n; i++ {
+						sums[l] += term(i, l)
+					}
+				}
+				return sums
+			}
+			pq := sum(func(i, l int) float64 { return float64(p[i*w+l] * q[i*w+l]) })
+			pp := sum(func(i, l int) float64 { return float64(p[i*w+l] * p[i*w+l]) })
+			qq := sum(func(i, l int) float64 { return float64(q[i*w+l] * q[i*w+l]) })
+			pdp := sum(func(i, l int) float64 { return float64(p[i*w+l] * (d[i] * p[i*w+l])) })
+			s0, s1, s2 := make([]float64, w), make([]float64, w), make([]float64, w)
+			check := func(what string, got, want []float64) {
+				t.Helper()
+				for l := range want {
+					if math.Float64bits(got[l]) != math.Float64bits(want[l]) {
+						t.Errorf("%s, n = %d, w = %d: column %d is %v, want %v", what, n, w, l, got[l], want[l])
+					}
+				}
+			}
+			PanelDots3(p, q, w, s0, s1, s2, 1)
+			check("PanelDots3 pq", s0, pq)
+			check("PanelDots3 pp", s1, pp)
+			check("PanelDots3 qq", s2, qq)
+			PanelDot(p, q, w, s0, 1)
+			check("PanelDot", s0, pq)
+			PanelSubAxpyNorm(p, zeros, q, w, s0, 1) // p stays
+			check("PanelSubAxpyNorm", s0, pp)
+			PanelSubAxpyNormDiag(p, zeros, q, d, w, s0, s1, 1)
+			check("PanelSubAxpyNormDiag rr", s0, pp)
+			check("PanelSubAxpyNormDiag rdr", s1, pdp)
+		}
+	}
+}
+
+// TestCSRRowsBlock: the bits are those of products with one vector, and no other rows are
+// written.
+func TestCSRRowsBlock(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 1))
+	const rows, cols, lo, hi = 40, 30, 3, 37
+	ptr, col, val := randomCSR(rng, rows, cols)
+	for k := 1; k <= 19; k++ {
+		x, got := random(rng, cols*k), random(rng, rows*k)
+		want := clone(got)
+		xl, yl := make([]float64, cols), make([]float64, rows)
+		for l := range k {
+			Gather(xl, x, k, l)
+			csrRowsPlain(yl, xl, ptr, col, val, lo, hi)
+			Scatter(want[lo*k:hi*k], yl[lo:hi], k, l)
+		}
+		CSRRowsBlock(got, x, k, ptr, col, val, lo, hi)
+		same(t, fmt.Sprint("CSRRowsBlock k=", k), got, want)
+	}
+}
+
+// TestCSRRowsBlockAhead is for panels so long that rows of x are fetched ahead.
+func TestCSRRowsBlockAhead(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 2))
+	const rows, cols = 50, 1 << 20
+	ptr, col, val := randomCSR(rng, rows, 40)
+	for j := range col {
+		col[j] = int32(rng.IntN(cols))
+	}
+	for _, k := range []int{2, 5} {
+		x, got, want := make([]float64, cols*k), make([]float64, rows*k), make([]float64, rows*k)
+		for i := range x {
+			x[i] = float64(i%1009) / 7
+		}
+		xl, yl := make([]float64, cols), make([]float64, rows)
+		for l := range k {
+			Gather(xl, x, k, l)
+			csrRowsPlain(yl, xl, ptr, col, val, 0, rows)
+			Scatter(want, yl, k, l)
+		}
+		CSRRowsBlock(got, x, k, ptr, col, val, 0, rows)
+		same(t, fmt.Sprint("CSRRowsBlock k=", k), got, want)
 	}
 }

@@ -1,0 +1,64 @@
+//go:build linux
+
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// beforeGuard returns a copy of x that ends where memory may not be read.
+func beforeGuard(t *testing.T, x []float64) []float64 {
+	page := syscall.Getpagesize()
+	size := (8*len(x) + page - 1) / page * page
+	m, err := syscall.Mmap(-1, 0, size+page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { syscall.Munmap(m) })
+	if err := syscall.Mprotect(m[size:], syscall.PROT_NONE); err != nil {
+		t.Skip(err)
+	}
+	if len(x) == 0 {
+		return x
+	}
+	v := unsafe.Slice((*float64)(unsafe.Pointer(&m[size-8*len(x)])), len(x))
+	copy(v, x)
+	return v
+}
+
+// TestPanelsStayInside runs the loops on panels that end where a process must not look.
+func TestPanelsStayInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 1))
+	for w := 1; w <= 9; w++ {
+		for _, n := range []int{1, 2, 3, 4, 5, 8, 11} {
+			t.Run(fmt.Sprintf("n=%d,w=%d", n, w), func(t *testing.T) {
+				guarded := func(n int) []float64 { return beforeGuard(t, random(rng, n)) }
+				p, q, r, x, y := guarded(n*w), guarded(n*w), guarded(n*w), guarded(n*w), guarded(n*(w+1))
+				d, a, b, s0, s1, s2 := guarded(n), guarded(w), guarded(w), guarded(w), guarded(w), guarded(w)
+				cols, shifted := make([]int, w), make([]int, w)
+				for l := range cols {
+					cols[l], shifted[l] = l, l+1
+				}
+				PanelDots3(p, q, w, s0, s1, s2, 1)
+				PanelDot(p, q, w, s0, 1)
+				PanelSubAxpyNorm(r, a, q, w, s0, 1)
+				PanelSubAxpyNormDiag(r, a, q, d, w, s0, s1, 1)
+				PanelStepDirection(x, w, cols, p, a, r, b, w)
+				PanelStepDirectionDiag(x, w, cols, p, a, r, d, b, w)
+				PanelStepDirection(y, w+1, shifted, p, a, r, b, w)
+				PanelStepDirectionDiag(y, w+1, shifted, p, a, r, d, b, w)
+				ptr, col, val := randomCSR(rng, n, n)
+				for j := range col {
+					if j%2 == 0 {
+						col[j] = int32(n - 1)
+					}
+				}
+				CSRRowsBlock(q, p, w, ptr, col, val, 0, n)
+			})
+		}
+	}
+}
