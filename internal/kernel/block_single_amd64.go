@@ -60,6 +60,21 @@ func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *flo
 //go:noescape
 func mulRowsSingle8(u, w *float32, rows int)
 
+//go:noescape
+func panelDotSingle8Wide(p, q *float32, rows int, sums *float64)
+
+//go:noescape
+func panelSubSingle8Wide(r, a, q *float32, rows int, sums *float64)
+
+//go:noescape
+func panelSubDiagSingle8Wide(r, a, q, d *float32, rows int, sums *float64)
+
+//go:noescape
+func panelStepSingle8Wide(y, p, a, r, b *float32, rows int)
+
+//go:noescape
+func shiftedSumSingleWide(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
+
 // The functions below do the strips of eight and of four columns and return the
 // number of columns done, as those of block_amd64.go.
 
@@ -90,7 +105,7 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 }
 
 func mulRowsSingle(u, w []float32, k int) bool {
-	if !useAVX2 || k != 8 || len(w) == 0 {
+	if !useFMA || k != 8 || len(w) == 0 {
 		return false
 	}
 	_ = u[8*len(w)-1]
@@ -101,6 +116,10 @@ func mulRowsSingle(u, w []float32, k int) bool {
 func shiftedSingle(out, c, x []float32, at []int, add bool) bool {
 	if !useFMA || len(c) == 0 || len(out) == 0 {
 		return false
+	}
+	if useWide {
+		shiftedSumSingleWide(&out[0], len(out), &c[0], &at[0], len(c), &x[0], add)
+		return true
 	}
 	shiftedSumSingle(&out[0], len(out), &c[0], &at[0], len(c), &x[0], add)
 	return true
@@ -148,8 +167,39 @@ func repeated(a []float32, w int) (eight [8]float32) {
 	return eight
 }
 
+// Eight columns, rows stride bytes apart.
+
+func dotSingle8(p, q *float32, stride, rows int, sums *float64) {
+	if useWide && stride == 32 {
+		panelDotSingle8Wide(p, q, rows, sums)
+	} else {
+		panelDotSingle8(p, q, stride, rows, sums)
+	}
+}
+
+func subSingle8(r, a, q, d *float32, stride, rows int, sums *float64) {
+	switch wide := useWide && stride == 32; {
+	case wide && d == nil:
+		panelSubSingle8Wide(r, a, q, rows, sums)
+	case wide:
+		panelSubDiagSingle8Wide(r, a, q, d, rows, sums)
+	case d == nil:
+		panelSubSingle8(r, a, q, stride, rows, sums)
+	default:
+		panelSubDiagSingle8(r, a, q, d, stride, rows, sums)
+	}
+}
+
+func stepSingle8(y, p, a, r, b *float32, stride, rows int) {
+	if useWide && stride == 32 {
+		panelStepSingle8Wide(y, p, a, r, b, rows)
+	} else {
+		panelStepSingle8(y, p, a, r, b, stride, rows)
+	}
+}
+
 func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l int) {
-	if !useAVX2 || len(r) < 4 {
+	if !useFMA || len(r) < 4 {
 		return 0
 	}
 	z = z[:len(r)]
@@ -157,7 +207,7 @@ func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l in
 	if folds(w, nil) {
 		n := len(r) &^ 7
 		if n > 0 {
-			panelDotSingle8(&r[0], &z[0], 32, n/8, &sums[0])
+			dotSingle8(&r[0], &z[0], 32, n/8, &sums[0])
 		}
 		for i, v := range r[n:] {
 			sums[i] += float64(v) * float64(z[n+i])
@@ -167,7 +217,7 @@ func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l in
 	}
 	for n := strip(l, w); n > 0; n = strip(l, w) {
 		if n == 8 {
-			panelDotSingle8(&r[l], &z[l], 4*w, len(r)/w, &sums[0])
+			dotSingle8(&r[l], &z[l], 4*w, len(r)/w, &sums[0])
 		} else {
 			panelDotSingle4(&r[l], &z[l], 4*w, len(r)/w, &sums[0])
 		}
@@ -178,7 +228,7 @@ func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l in
 }
 
 func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride int) (l int) {
-	if !useAVX2 || len(r) < 4 {
+	if !useFMA || len(r) < 4 {
 		return 0
 	}
 	rows := len(r) / w
@@ -187,7 +237,7 @@ func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride
 	if folds(w, d) {
 		n, eight := len(r)&^7, repeated(a, w)
 		if n > 0 {
-			panelSubSingle8(&r[0], &eight[0], &q[0], 32, n/8, &sums[0])
+			subSingle8(&r[0], &eight[0], &q[0], nil, 32, n/8, &sums[0])
 		}
 		for i := range r[n:] {
 			v := r[n+i] - float32(eight[i]*q[n+i])
@@ -200,12 +250,12 @@ func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride
 	for n := strip(l, w); n > 0; n = strip(l, w) {
 		switch {
 		case d == nil && n == 8:
-			panelSubSingle8(&r[l], &a[l], &q[l], 4*w, rows, &sums[0])
+			subSingle8(&r[l], &a[l], &q[l], nil, 4*w, rows, &sums[0])
 		case d == nil:
 			panelSubSingle4(&r[l], &a[l], &q[l], 4*w, rows, &sums[0])
 		case n == 8:
 			d = d[:rows]
-			panelSubDiagSingle8(&r[l], &a[l], &q[l], &d[0], 4*w, rows, &sums[0])
+			subSingle8(&r[l], &a[l], &q[l], &d[0], 4*w, rows, &sums[0])
 		default:
 			d = d[:rows]
 			panelSubDiagSingle4(&r[l], &a[l], &q[l], &d[0], 4*w, rows, &sums[0])
@@ -220,7 +270,7 @@ func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride
 }
 
 func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
-	if !useAVX2 || len(p) < 4 {
+	if !useFMA || len(p) < 4 {
 		return 0
 	}
 	rows := len(p) / w
@@ -228,7 +278,7 @@ func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
 	if folds(w, d) {
 		n, a8, b8 := len(p)&^7, repeated(a, w), repeated(b, w)
 		if n > 0 {
-			panelStepSingle8(&y[0], &p[0], &a8[0], &r[0], &b8[0], 32, n/8)
+			stepSingle8(&y[0], &p[0], &a8[0], &r[0], &b8[0], 32, n/8)
 		}
 		for i := n; i < len(p); i++ {
 			u := p[i]
@@ -240,7 +290,7 @@ func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
 	for n := strip(l, w); n > 0; n = strip(l, w) {
 		switch {
 		case d == nil && n == 8:
-			panelStepSingle8(&y[l], &p[l], &a[l], &r[l], &b[l], 4*w, rows)
+			stepSingle8(&y[l], &p[l], &a[l], &r[l], &b[l], 4*w, rows)
 		case d == nil:
 			panelStepSingle4(&y[l], &p[l], &a[l], &r[l], &b[l], 4*w, rows)
 		case n == 8:

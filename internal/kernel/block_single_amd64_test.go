@@ -1,0 +1,53 @@
+//go:build !purego
+
+package kernel
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// TestSingleWithoutWide: registers of 256 bits give the bits of those of 512, sums
+// included, and the loops without either those that they are documented to give.
+func TestSingleWithoutWide(t *testing.T) {
+	if !useFMA {
+		t.Skip("no AVX2 and FMA")
+	}
+	wide, fma := useWide, useFMA
+	defer func() { useWide, useFMA = wide, fma }()
+	rng := rand.New(rand.NewPCG(13, 1))
+	ptr, col, val := randomCSR(rng, 33, 40)
+	for _, n := range []int{1, 2, 3, 4, 7, 33, 40} {
+		for _, w := range []int{2, 4, 8, 16} {
+			for _, diag := range []bool{false, true} {
+				p, q, r, y := single(random(rng, n*w)), single(random(rng, n*w)), single(random(rng, n*w)), single(random(rng, n*w))
+				a, b, x := single(random(rng, w)), single(random(rng, w)), single(random(rng, 40*w))
+				var d []float32
+				if diag {
+					d = single(random(rng, n))
+				}
+				run := func() (numbers []float32, sums []float64) {
+					sums = make([]float64, 3*w)
+					PanelDotSingle(p, q, w, sums, 1)
+					newR, newY, newP := slices.Clone(r), slices.Clone(y), slices.Clone(p)
+					PanelSubAxpyNormSingle(newR, a, q, d, w, sums[w:], sums[2*w:], 1)
+					PanelStepDirectionSingle(newY, newP, a, newR, d, b, w)
+					product := make([]float32, 33*w)
+					CSRRowsBlockSingle(product, x, w, ptr, col, val, 0, 33)
+					shifted := slices.Clone(y)
+					AddShiftedSumSingle(shifted[:len(y)-1], a[:2], q, []int{1, 0})
+					return slices.Concat(newR, newY, newP, product, shifted), sums
+				}
+				useWide = wide
+				numbers, sums := run()
+				useWide = false
+				again, sumsAgain := run()
+				sameSingle(t, "256 bits", again, numbers)
+				if !slices.Equal(sums, sumsAgain) {
+					t.Fatalf("n = %d, w = %d: sums %v of 256 bits, %v of 512", n, w, sumsAgain, sums)
+				}
+			}
+		}
+	}
+}
