@@ -19,7 +19,6 @@ import (
 // x is the solution at the last correction.
 type blockSingle struct {
 	a          hvp.SingleBlockRanger
-	twice      bool // compute q = A·p twice rather than keep it
 	inRows     bool // ax by the sweep that reads it
 	chunk      int  // blocks of a chunk of a product
 	w          int
@@ -28,7 +27,7 @@ type blockSingle struct {
 	unit       []float64 // of the slots: 1/unit is what an element of r, p and y stands for
 	top        []float64 // of the slots: the largest residual norm since the last correction
 	r, p, q, y []float32 // n×w
-	from, to   []float32 // a panel to be narrowed, and where
+	from       []float32 // a panel to be narrowed
 	d          []float32 // diagonal of the preconditioner, none if it is constant
 	x, b, ax   []float64 // n×kx: the solutions, right-hand sides, and products with x
 	kx         int
@@ -37,18 +36,11 @@ type blockSingle struct {
 	alpha      []float32 // of the slots
 	beta       []float32
 	gamma      []float32
-	source     []blockSource // of the slots that hold a column
-	first      int           // iteration of the first claim since the last correction; 0 means none
-	corrected  int           // iteration of the last correction
-	scratch    parallel.ScratchOf[float32]
-	waiting    []int // columns whose group is to come
-	left       []int // columns for double precision
-}
-
-// blockSource says which column of x and b the column of a slot is.
-type blockSource struct {
-	slot, own         int
-	scale, unit, step float64
+	source     []kernel.PanelColumn // of the columns c.cols
+	first      int                  // iteration of the first claim since the last correction; 0 means none
+	corrected  int                  // iteration of the last correction
+	waiting    []int                // columns whose group is to come
+	left       []int                // columns for double precision
 }
 
 // correctionDrop is by how much a residual has fallen since the last correction when the
@@ -127,7 +119,7 @@ func (s *blockSingle) groupWidth(n, k int) int {
 		if w < 8 && s.a.RowGrain() > 0 {
 			continue // a product that is more than traffic
 		}
-		shared, own := float64(s.a.BlockTrafficSingle())/float64(w), float64(36*n)
+		shared, own := float64(s.a.BlockTrafficSingle())/float64(w), float64(40*n)
 		cost := shared + own
 		switch size := float64(w) * (shared + float64(16*n)); {
 		case size > far:
@@ -164,7 +156,6 @@ func (c *BlockCG) solveInSingle() {
 			c.endAll(f)
 			return
 		}
-		s.left = append(s.left, c.cols...)
 	}
 	c.cols, c.w = append(c.cols[:0], s.left...), len(s.left)
 	slices.Sort(c.cols)
@@ -188,18 +179,17 @@ func (c *BlockCG) solveInSingle() {
 // QCD systems of equations using mixed precision solvers on GPUs, Comput. Phys. Commun.
 // 181 (2010), doi:10.1016/j.cpc.2010.05.002, who keep the direction.
 func (c *BlockCG) iterationsInSingle() failure {
-	s := &c.single
 	if f := c.beginSingle(); f.failed() {
 		return f
 	}
 	defer c.handOver()
-	for c.w > 0 && slices.Contains(s.live, true) {
+	for c.w > 0 {
 		if f := c.limits(); f.failed() {
 			c.flush(true)
 			return f
 		}
 		begin := time.Now()
-		c.team.Run((c.blocks+s.chunk-1)/s.chunk, (*singleProduct)(c))
+		c.team.Run((c.blocks+c.single.chunk-1)/c.single.chunk, (*singleProduct)(c))
 		c.res.InProducts += time.Since(begin)
 		c.singleCurvatures()
 		c.runBlocks((*singleResidual)(c))
@@ -217,18 +207,13 @@ func (c *BlockCG) iterationsInSingle() failure {
 			}
 		}
 	}
-	c.flush(true)
 	return ok
 }
 
-// singleTraffic returns the bytes per column and iteration: as many vectors as in double
-// precision, or one less without q.
+// singleTraffic returns the bytes per column and iteration: ten vectors as in double
+// precision, and what fills the panels up.
 func (c *BlockCG) singleTraffic() float64 {
-	vectors := 10.0
-	if c.single.twice {
-		vectors = 9
-	}
-	bytes := 4 * vectors * float64(c.single.w)
+	bytes := 4 * 10 * float64(c.single.w)
 	if len(c.single.d) > 0 {
 		bytes += 4 * 2
 	}
@@ -240,11 +225,7 @@ func (c *BlockCG) beginSingle() failure {
 	s := &c.single
 	w := s.panelWidth(c.w)
 	size := c.n * w
-	s.twice = s.a.RowGrain() == 0 && s.a.BlockTrafficSingle() <= int64(4*size)
-	s.r, s.p, s.y = parallel.Grow(s.r, size), parallel.Grow(s.p, size), parallel.Grow(s.y, size)
-	if !s.twice {
-		s.q = parallel.Grow(s.q, size)
-	}
+	s.r, s.p, s.q, s.y = parallel.Grow(s.r, size), parallel.Grow(s.p, size), parallel.Grow(s.q, size), parallel.Grow(s.y, size)
 	s.slot, s.own = parallel.Grow(s.slot, c.w), parallel.Grow(s.own, c.w)
 	s.live, s.unit, s.top = parallel.Grow(s.live, w), parallel.Grow(s.unit, w), parallel.Grow(s.top, w)
 	s.alpha, s.beta, s.gamma = parallel.Grow(s.alpha, w), parallel.Grow(s.beta, w), parallel.Grow(s.gamma, w)
@@ -329,12 +310,13 @@ func (c *BlockCG) sources() {
 	s := &c.single
 	s.source = s.source[:0]
 	for m, l := range c.cols {
-		s.source = append(s.source, blockSource{slot: s.slot[m], own: s.own[m], scale: c.state[l].scale, unit: s.unit[s.slot[m]]})
+		s.source = append(s.source, kernel.PanelColumn{Single: s.slot[m], Double: s.own[m], Scale: c.state[l].scale, Unit: s.unit[s.slot[m]]})
 	}
 }
 
 // leave says that column m of c.cols is to go on in double precision: for reasons that
-// double precision names, if they are not those of single precision.
+// double precision names, if they are not those of single precision. Its numbers may be
+// NaN from now on, so that the correction that ends it comes at once.
 func (c *BlockCG) leave(m int) {
 	s := &c.single
 	l := s.slot[m]
@@ -370,6 +352,7 @@ func (c *BlockCG) singleNorms() (correct bool) {
 	for m := range c.cols {
 		l := s.slot[m]
 		if !s.live[l] {
+			correct = true
 			continue
 		}
 		st := c.at(m)
@@ -384,6 +367,7 @@ func (c *BlockCG) singleNorms() (correct bool) {
 		if !(norm < math.Inf(1)) || !(rz > 0) || !(beta < 0x1p80) {
 			// x must not take this step; r, which it spoilt, is not needed again.
 			c.leave(m)
+			correct = true
 			continue
 		}
 		live++
@@ -413,9 +397,9 @@ func (c *BlockCG) flush(taken bool) {
 	s := &c.single
 	for i := range s.source {
 		t := &s.source[i]
-		t.step = 0
+		t.Step = 0
 		if !taken {
-			t.step = float64(s.alpha[t.slot])
+			t.Step = float64(s.alpha[t.Single])
 		}
 	}
 	c.runBlocks((*singleFlush)(c))
@@ -443,39 +427,31 @@ func (c *BlockCG) correct() failure {
 	ended := false
 	for m := range c.cols {
 		l := s.slot[m]
-		if !s.live[l] {
-			continue
-		}
 		st := c.at(m)
 		st.res.Products++
 		st.res.Bytes += int64(c.n) * (4*6 + 8*5)
 		truth := math.Sqrt(c.sum(c.part0, l))
 		rz, rp := c.sum(c.part1, l), c.sum(c.part2, l)
 		switch {
+		case !s.live[l]:
 		case math.IsNaN(truth) || math.IsInf(truth, 0):
-			st.end = c.nonFinite("the product of the operator and the solution")
-		case truth <= st.tolerance:
-			st.res.TrueResidual = truth / st.scale
-			st.res.Residual = truth / st.scale
-			st.end = failure{Converged, nil}
-		}
-		if st.end.failed() {
 			c.leave(m)
-			ended = true
-			continue
-		}
-		if truth > st.truth/2 && (late || truth > 4*st.norm) || !(rz > 0) {
+			clear(c.xc) // the range of single precision was left: begin again
+			c.scatter(s.x, c.xc, s.kx, s.own[m])
+		case truth <= st.tolerance:
+			st.res.TrueResidual, st.res.Residual = truth/st.scale, truth/st.scale
+			st.end = failure{Converged, nil}
+			c.leave(m)
+		case truth > st.truth/2 && (late || truth > 4*st.norm) || !(rz > 0):
 			c.leave(m) // the recurrence has lost its way
-			continue
+		default:
+			st.truth, st.norm, s.top[l] = truth, truth, truth
+			// β was rz/before with the rz of the residual that is replaced.
+			beta := float64(s.beta[l]) * rz / st.rz
+			st.rz = rz
+			s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*rp/rz)
 		}
-		st.truth, st.norm, s.top[l] = truth, truth, truth
-		beta := float64(s.beta[l])
-		if st.rz > 0 {
-			// st.rz is that of the replaced residual: β was rz/before.
-			beta *= rz / st.rz
-		}
-		st.rz = rz
-		s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*rp/rz)
+		ended = ended || !s.live[l]
 	}
 	if ended {
 		c.endSingle()
@@ -485,15 +461,19 @@ func (c *BlockCG) correct() failure {
 	return ok
 }
 
-// endSingle takes the columns that have ended off the list, and narrows the panels if
-// that saves a register.
+// endSingle takes the columns that no longer iterate off the list, and narrows the panels
+// if that saves a register.
 func (c *BlockCG) endSingle() {
 	s := &c.single
 	kept := 0
 	for m, l := range c.cols {
-		if c.state[l].end.failed() {
+		switch {
+		case c.state[l].end.failed():
 			c.handOverColumn(m)
 			c.finishColumn(l)
+			continue
+		case !s.live[s.slot[m]]:
+			s.left = append(s.left, l)
 			continue
 		}
 		c.cols[kept], s.slot[kept], s.own[kept] = l, s.slot[m], s.own[m]
@@ -516,21 +496,12 @@ func (c *BlockCG) narrow(w int) {
 		}
 	}
 	slices.Sort(c.keep)
-	spare := &s.q
-	if s.twice {
-		spare = &s.y // which is zero, and will be again
-	}
 	for _, panel := range []*[]float32{&s.r, &s.p} {
-		s.from, s.to = *panel, *spare
+		s.from = *panel
 		c.runBlocks((*singleNarrow)(c))
-		*panel, *spare = s.to[:c.n*w], s.from[:c.n*w]
+		*panel, s.q = s.q[:c.n*w], s.from[:c.n*w]
 	}
-	s.from, s.to = nil, nil
-	if s.twice {
-		clear(s.y)
-	} else {
-		s.y = s.y[:c.n*w]
-	}
+	s.from, s.y = nil, s.y[:c.n*w] // y is zero
 	for m, l := range c.keep {
 		s.live[m], s.unit[m], s.top[m] = s.live[l], s.unit[l], s.top[l]
 		s.alpha[m], s.beta[m], s.gamma[m] = s.alpha[l], s.beta[l], s.gamma[l]
@@ -571,173 +542,4 @@ func (c *BlockCG) toDouble() failure {
 	}
 	c.dropEnded()
 	return ok
-}
-
-// The sweeps in single precision over blocks of rows.
-
-func (c *BlockCG) singleBounds(b int) (lo, hi, from, to int) {
-	lo = b * c.rowsPerBlock
-	hi = min(lo+c.rowsPerBlock, c.n)
-	return lo, hi, lo * c.single.w, hi * c.single.w
-}
-
-// diagonal returns rows lo … hi-1 of the diagonal preconditioner, nil without one.
-func (s *blockSingle) diagonal(lo, hi int) []float32 {
-	if len(s.d) == 0 {
-		return nil
-	}
-	return s.d[lo:hi]
-}
-
-// rowsOf returns q = A·p of some rows, from memory if it is kept there, and computes it
-// first unless it has been before. Whoever got room gives it back.
-func (s *blockSingle) rowsOf(lo, hi, from, to int, before bool) (q []float32, room *[]float32) {
-	if s.twice {
-		room = s.scratch.Get(to - from)
-		q = *room
-	} else if q = s.q[from:to]; before {
-		return q, nil
-	}
-	s.a.ApplyBlockRowsSingle(q, s.p, s.w, lo, hi)
-	return q, room
-}
-
-// singleProduct: q = A·p and pᵀq.
-type singleProduct BlockCG
-
-func (c *singleProduct) Chunk(b int) {
-	s := &c.single
-	begin, end := b*s.chunk, min((b+1)*s.chunk, c.blocks)
-	if s.chunk > 1 {
-		lo, _, from, _ := (*BlockCG)(c).singleBounds(begin)
-		_, hi, _, to := (*BlockCG)(c).singleBounds(end - 1)
-		s.a.ApplyBlockRowsSingle(s.q[from:to], s.p, s.w, lo, hi)
-	}
-	for b := begin; b < end; b++ {
-		lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-		q, room := s.rowsOf(lo, hi, from, to, s.chunk > 1)
-		kernel.PanelDotSingle(s.p[from:to], q, s.w, c.part0[b:], c.blocks)
-		if room != nil {
-			s.scratch.Put(room)
-		}
-	}
-}
-
-// singleResidual: r −= α·q, rᵀr and rᵀDr.
-type singleResidual BlockCG
-
-func (c *singleResidual) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	q, room := s.rowsOf(lo, hi, from, to, true)
-	kernel.PanelSubAxpyNormSingle(s.r[from:to], s.alpha, q, s.diagonal(lo, hi), s.w, c.part0[b:], c.part1[b:], c.blocks)
-	if room != nil {
-		s.scratch.Put(room)
-	}
-}
-
-// singleDirection: y += α·p, p = D·r + β·p.
-type singleDirection BlockCG
-
-func (c *singleDirection) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.PanelStepDirectionSingle(s.y[from:to], s.p[from:to], s.alpha, s.r[from:to], s.diagonal(lo, hi), s.beta, s.w)
-}
-
-// singleFlush: x += (y + α·p)/unit, y = 0.
-type singleFlush BlockCG
-
-func (c *singleFlush) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	for _, t := range s.source {
-		kernel.PanelFlushSingle(s.x[lo*s.kx:hi*s.kx], s.kx, t.own, s.y[from:to], s.p[from:to], s.w, t.slot, t.step, 1/t.unit)
-	}
-	clear(s.y[from:to])
-}
-
-// singleNarrow: to = the columns keep of from.
-type singleNarrow BlockCG
-
-func (c *singleNarrow) Chunk(b int) {
-	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
-	w, kept := c.single.w, len(c.keep)
-	for i := lo; i < hi; i++ {
-		row, to := c.single.from[i*w:i*w+w], c.single.to[i*kept:i*kept+kept]
-		for m, l := range c.keep {
-			to[m] = row[l]
-		}
-	}
-}
-
-// singleGather: b and x of the group, which is zero without a guess.
-type singleGather BlockCG
-
-func (c *singleGather) Chunk(b int) {
-	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.GatherColumns(s.b[lo*s.kx:hi*s.kx], c.bs[lo*c.k:hi*c.k], c.k, s.group)
-	if c.set.Guess {
-		kernel.GatherColumns(s.x[lo*s.kx:hi*s.kx], c.xs[lo*c.k:hi*c.k], c.k, s.group)
-	} else {
-		clear(s.x[lo*s.kx : hi*s.kx])
-	}
-}
-
-// singleScatter: the solutions of the group.
-type singleScatter BlockCG
-
-func (c *singleScatter) Chunk(b int) {
-	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.ScatterColumns(c.xs[lo*c.k:hi*c.k], s.x[lo*s.kx:hi*s.kx], c.k, s.group)
-}
-
-// singleBegin: r = b − A·x, rᵀr, p = D·r, rᵀp, y = 0, x being zero without a guess.
-type singleBegin BlockCG
-
-func (c *singleBegin) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	clear(s.r[from:to])
-	clear(s.y[from:to])
-	clear(s.p[from:to])
-	(*BlockCG)(c).trueResidual(b, c.set.Guess)
-	kernel.PanelTurnSingle(s.p[from:to], s.r[from:to], s.diagonal(lo, hi), s.w, nil, nil)
-}
-
-// singleCorrect: r = b − A·x in double precision, rᵀr, and of the rounded one rᵀDr and
-// rᵀp.
-type singleCorrect BlockCG
-
-func (c *singleCorrect) Chunk(b int) { (*BlockCG)(c).trueResidual(b, true) }
-
-// singleTurn: p = γ·D·r + β·p.
-type singleTurn BlockCG
-
-func (c *singleTurn) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.PanelTurnSingle(s.p[from:to], s.r[from:to], s.diagonal(lo, hi), s.w, s.gamma, s.beta)
-}
-
-// trueResidual computes the residuals of block b, x being zero unless product says
-// otherwise.
-func (c *BlockCG) trueResidual(b int, product bool) {
-	lo, hi, from, to := c.singleBounds(b)
-	s := &c.single
-	rhs := s.b[lo*s.kx : hi*s.kx]
-	var ax []float64
-	if product && s.inRows {
-		applyBlockRows(c.rows, s.ax, s.x, s.kx, lo, hi)
-	}
-	if product {
-		ax = s.ax[lo*s.kx : hi*s.kx]
-	}
-	for _, t := range s.source {
-		rr, rz, rp := kernel.PanelResidualSingle(s.r[from:to], s.p[from:to], s.diagonal(lo, hi), s.w, t.slot, rhs, ax, s.kx, t.own, t.scale, t.unit)
-		at := t.slot*c.blocks + b
-		c.part0[at], c.part1[at], c.part2[at] = rr, rz, rp
-	}
 }

@@ -304,3 +304,58 @@ func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
 	}
 	return l
 }
+
+//go:noescape
+func flushSingle8(x *float64, y, p *float32, a, f *float64, rows int)
+
+//go:noescape
+func residualSingle8(r, p *float32, b, ax, scale, unit *float64, rows int, sums *float64)
+
+//go:noescape
+func turnSingle8(p, r, c, b *float32, rows int)
+
+// Of the corrections of block_correct.go the elements that fill rows of eight; the
+// functions return how many these are.
+
+func flushSingle(x []float64, y, p []float32, w int, cols []PanelColumn) (done int) {
+	done = len(y) &^ 7
+	if !useFMA || done == 0 {
+		return 0
+	}
+	_, _ = x[done-1], p[done-1]
+	var a, f [8]float64
+	for i := range a {
+		a[i], f[i] = cols[i%w].Step, 1/cols[i%w].Unit
+	}
+	flushSingle8(&x[0], &y[0], &p[0], &a[0], &f[0], done/8)
+	return done
+}
+
+func residualSingle(r, p []float32, w int, b, ax []float64, cols []PanelColumn, rr, rz, rp []float64, stride int) (done int) {
+	done = len(r) &^ 7
+	if !useFMA || done == 0 {
+		return 0
+	}
+	_, _, _ = p[done-1], b[done-1], ax[done-1]
+	var scale, unit [8]float64
+	var sums [24]float64
+	for i := range scale {
+		scale[i], unit[i] = cols[i%w].Scale, cols[i%w].Unit
+	}
+	residualSingle8(&r[0], &p[0], &b[0], &ax[0], &scale[0], &unit[0], done/8, &sums[0])
+	folded(rr, stride, w, sums[:8])
+	folded(rz, stride, w, sums[8:16])
+	folded(rp, stride, w, sums[16:])
+	return done
+}
+
+func turnSingle(p, r []float32, w int, c, b []float32) (done int) {
+	done = len(p) &^ 7
+	if !useFMA || done == 0 {
+		return 0
+	}
+	_ = r[done-1]
+	c8, b8 := repeated(c, w), repeated(b, w)
+	turnSingle8(&p[0], &r[0], &c8[0], &b8[0], done/8)
+	return done
+}

@@ -17,3 +17,11 @@ func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride
 }
 
 func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) { return 0 }
+
+func flushSingle(x []float64, y, p []float32, w int, cols []PanelColumn) (done int) { return 0 }
+
+func residualSingle(r, p []float32, w int, b, ax []float64, cols []PanelColumn, rr, rz, rp []float64, stride int) (done int) {
+	return 0
+}
+
+func turnSingle(p, r []float32, w int, c, b []float32) (done int) { return 0 }

@@ -77,37 +77,48 @@ func TestSinglePanels(t *testing.T) {
 				PanelTurnSingle(gotP, r, d, w, c, b)
 				sameSingle(t, what+" PanelTurnSingle", gotP, turned)
 
-				// The residual of one column, and what follows from it.
-				const k, unit, factor = 3, 0.5, 4
-				l, j := w-1, 1
-				rhs, ax := random(rng, n*k), random(rng, n*k)
-				gotR := slices.Clone(r)
-				norm, rz, rp := PanelResidualSingle(gotR, p, d, w, l, rhs, ax, k, j, factor, unit)
-				var wantNorm, wantZ, wantP, sizeZ, sizeP float64
-				for i := range n {
-					v := factor*rhs[i*k+j] - ax[i*k+j]
-					wantNorm += v * v
-					u := float32(unit * v)
-					newR := float64(u)
-					if gotR[i*w+l] != u {
-						t.Fatalf("%s: residual %d is %v, want %v", what, i, gotR[i*w+l], u)
+				// Corrections of all columns of panels of the same width, and of some
+				// beside others.
+				for k := w; k <= w+1; k++ {
+					var cols []PanelColumn
+					for l := range w {
+						if c := (PanelColumn{Single: l, Double: l + k - w, Scale: float64(1 + l), Unit: math.Ldexp(1, -l), Step: 0.25 * float64(l)}); k == w || l%3 != 1 {
+							cols = append(cols, c)
+						}
 					}
-					z := newR * float64(float32(scale(i*w)*u))
-					wantZ += z
-					sizeZ += math.Abs(z)
-					wantP += newR * float64(p[i*w+l])
-					sizeP += math.Abs(newR * float64(p[i*w+l]))
+					rhs, ax, x := random(rng, n*k), random(rng, n*k), random(rng, n*k)
+					if w == 3 {
+						ax = nil
+					}
+					gotR, wantR, wantX := slices.Clone(r), slices.Clone(r), slices.Clone(x)
+					s0, s1, s2 := random(rng, w*stride), random(rng, w*stride), random(rng, w*stride)
+					PanelResidualSingle(gotR, p, d, w, rhs, ax, k, cols, s0, s1, s2, stride)
+					PanelFlushSingle(x, k, y, p, w, cols)
+					for _, c := range cols {
+						var rr, rz, rp, sizeZ, sizeP float64
+						for i := range n {
+							at := i*w + c.Single
+							v := c.Scale * rhs[i*k+c.Double]
+							if ax != nil {
+								v -= ax[i*k+c.Double]
+							}
+							rr += v * v
+							u := float32(v * c.Unit)
+							wantR[at] = u
+							z := float64(u) * float64(float32(scale(i*w)*u))
+							rz += z
+							sizeZ += math.Abs(z)
+							rp += float64(u) * float64(p[at])
+							sizeP += math.Abs(float64(u) * float64(p[at]))
+							wantX[i*k+c.Double] += 1 / c.Unit * (float64(y[at]) + c.Step*float64(p[at]))
+						}
+						close(t, what+" PanelResidualSingle rr", s0[c.Single*stride], rr, rr, n)
+						close(t, what+" PanelResidualSingle rz", s1[c.Single*stride], rz, sizeZ, n)
+						close(t, what+" PanelResidualSingle rp", s2[c.Single*stride], rp, sizeP, n)
+					}
+					sameSingle(t, what+" PanelResidualSingle", gotR, wantR)
+					same(t, what+" PanelFlushSingle", x, wantX)
 				}
-				close(t, what+" PanelResidualSingle rr", norm, wantNorm, wantNorm, n)
-				close(t, what+" PanelResidualSingle rz", rz, wantZ, sizeZ, n)
-				close(t, what+" PanelResidualSingle rp", rp, wantP, sizeP, n)
-				x := random(rng, n*k)
-				wantX := slices.Clone(x)
-				for i := range n {
-					wantX[i*k+j] += 2 * (float64(y[i*w+l]) + 0.25*float64(p[i*w+l]))
-				}
-				PanelFlushSingle(x, k, j, y, p, w, l, 0.25, 2)
-				same(t, what+" PanelFlushSingle", x, wantX)
 			}
 		}
 	}
