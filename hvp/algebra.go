@@ -180,14 +180,6 @@ func (s *combination) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	}
 }
 
-// BlockTrafficSingle implements [SingleBlockRanger].
-func (s *combination) BlockTrafficSingle() (bytes int64) {
-	for _, t := range s.terms {
-		bytes += t.a.(SingleBlockRanger).BlockTrafficSingle()
-	}
-	return bytes
-}
-
 // grained is what a [RowRanger] and a [SingleBlockRanger] have in common.
 type grained interface{ RowGrain() int }
 
@@ -358,10 +350,6 @@ func (p *promised) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 
 func (p *promised) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	p.a.(SingleBlockRanger).ApplyBlockRowsSingle(dst, x, k, lo, hi)
-}
-
-func (p *promised) BlockTrafficSingle() int64 {
-	return p.a.(SingleBlockRanger).BlockTrafficSingle()
 }
 
 func (p *promised) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {

@@ -326,9 +326,6 @@ func (a *CSR) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	a.runs.applyBlockSingle(dst, x[:a.cols*k], k, a.rowPtr, a.col, a.val, lo, hi)
 }
 
-// BlockTrafficSingle implements [SingleBlockRanger].
-func (a *CSR) BlockTrafficSingle() int64 { return a.runs.blockTrafficSingle(a.rowPtr) }
-
 // RowGrain implements [RowRanger].
 func (a *CSR) RowGrain() int { return 0 }
 

@@ -186,21 +186,6 @@ func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col
 	}
 }
 
-// blockTrafficSingle returns the bytes of the matrix that applyBlockSingle reads.
-func (r *csrRuns[V]) blockTrafficSingle(rowPtr []int) int64 {
-	rows := len(rowPtr) - 1
-	entries, plain := int64(rowPtr[rows]), int64(rows)
-	lo := 0
-	for _, run := range r.runs {
-		if end := int(run.End); run.Kind == kernel.RunConstant {
-			entries -= int64(rowPtr[end] - rowPtr[lo])
-			plain -= int64(end - lo)
-		}
-		lo = int(run.End)
-	}
-	return 12*entries + 8*plain + 8*int64(len(r.runs))
-}
-
 // productTraffic is [CSR.ProductTraffic] for values of the given size.
 func (r *csrRuns[V]) productTraffic(rowPtr []int, size int64) int64 {
 	rows := len(rowPtr) - 1

@@ -93,9 +93,6 @@ func (a *Diagonal) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	}
 }
 
-// BlockTrafficSingle implements [SingleBlockRanger].
-func (a *Diagonal) BlockTrafficSingle() int64 { return 8 * int64(len(a.d)) }
-
 // Diag implements [Diagonaler].
 func (a *Diagonal) Diag(dst []float64) error {
 	if err := checkDiag(len(a.d), len(a.d), dst); err != nil {

@@ -191,10 +191,6 @@ func (w *instrumented) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	w.meter.end(start, int64(float64(bytes)*float64(hi-lo)/float64(max(1, rows))), nil)
 }
 
-func (w *instrumented) BlockTrafficSingle() int64 {
-	return w.a.(SingleBlockRanger).BlockTrafficSingle()
-}
-
 func (w *instrumented) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {
 	start := time.Now()
 	err := w.a.(Blocker).ApplyBlock(ctx, dst, x, k)

@@ -69,10 +69,6 @@ type SingleBlockRanger interface {
 	// 10⁻³⁸ may become zero. A row has the same bits in every range. Calls may run
 	// concurrently; it cannot fail and starts no goroutines.
 	ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int)
-	// BlockTrafficSingle returns the bytes of the operator's own data that such a
-	// product of all rows reads, for any number of vectors. Zero says that a product
-	// costs no more than its vectors.
-	BlockTrafficSingle() int64
 }
 
 // A Diagonaler knows its diagonal.

@@ -172,9 +172,6 @@ func (a *Stencil) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	kernel.StencilRowsSingle(dst, x, &g, a.diag, a.off, lo*k, hi*k)
 }
 
-// BlockTrafficSingle implements [SingleBlockRanger].
-func (a *Stencil) BlockTrafficSingle() int64 { return 0 }
-
 // RowGrain implements [RowRanger].
 func (a *Stencil) RowGrain() int { return 0 }
 

@@ -43,10 +43,8 @@ import (
 // The solutions are as accurate as those of double precision, for the tolerance asked. Where
 // single precision does not come on, for want of digits or of range, a column goes on in
 // double precision from where it is. Ill-conditioned systems take up to half as many more
-// iterations to tolerances near 1e-12. Columns are solved in groups where panels of few
-// columns stay in a nearer cache; the iterations that a Monitor sees then begin again with
-// each group, and a column that has reached its tolerance may iterate until others of its
-// group have. Double switches all that off.
+// iterations to tolerances near 1e-12. A column that has reached its tolerance may iterate
+// a little longer, until it is worth a look at all of them. Double switches all that off.
 //
 // # Cost
 //
@@ -379,7 +377,8 @@ func (c *BlockCG) dropEnded() {
 func (c *BlockCG) finishColumn(l int) {
 	st := &c.state[l]
 	frame := c.run
-	same := c.keepsSolution(st)
+	// Of a column that converged without scaling finish leaves x as it is.
+	same := st.scale == 1 && st.end.status == Converged
 	if !same {
 		c.gather(c.xc, c.xs, c.k, l)
 		c.gather(c.bc, c.bs, c.k, l)
@@ -395,11 +394,6 @@ func (c *BlockCG) finishColumn(l int) {
 		c.scatter(c.xs, c.xc, c.k, l)
 	}
 	c.run = frame
-}
-
-// keepsSolution reports whether the end of a column leaves its solution as it is.
-func (c *BlockCG) keepsSolution(st *blockState) bool {
-	return st.scale == 1 && st.end.status == Converged
 }
 
 // fail ends all columns that are still in the panels.

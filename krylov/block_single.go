@@ -10,36 +10,31 @@ import (
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
-// blockSingle is the part of [BlockCG] that keeps its panels in single precision: for a
-// group of columns at a time, the m-th of which is column c.cols[m] of the caller's, in
-// slot[m] of panels of w columns, a power of two up to eight and a multiple of eight
-// beyond, so that whole registers do them.
+// blockSingle is the part of [BlockCG] that keeps its panels in single precision. They have
+// w columns, 2, 4 or a multiple of eight, so that whole registers do them; slot[m] is the
+// one of column c.cols[m] of the caller's.
 //
 // A column is solved in the units of its first residual. In them r ≈ b − A·(x + y), where
 // x is the solution at the last correction.
 type blockSingle struct {
 	a          hvp.SingleBlockRanger
-	inRows     bool // ax by the sweep that reads it
+	inRows     bool // the sweep of a correction computes ax
 	chunk      int  // blocks of a chunk of a product
 	w          int
-	slot, own  []int     // own[m] is the column of x and b that is c.cols[m]
+	slot       []int
 	live       []bool    // of the slots: their columns iterate
 	unit       []float64 // of the slots: 1/unit is what an element of r, p and y stands for
 	top        []float64 // of the slots: the largest residual norm since the last correction
 	r, p, q, y []float32 // n×w
 	from       []float32 // a panel to be narrowed
 	d          []float32 // diagonal of the preconditioner, none if it is constant
-	x, b, ax   []float64 // n×kx: the solutions, right-hand sides, and products with x
-	kx         int
-	ownX, ownB []float64 // for x and b, where they are not the caller's panels
-	group      []int     // the columns that x and b began with; -1: handed over
+	ax         []float64 // n×k: products with the solutions
 	alpha      []float32 // of the slots
 	beta       []float32
 	gamma      []float32
 	source     []kernel.PanelColumn // of the columns c.cols
 	first      int                  // iteration of the first claim since the last correction; 0 means none
 	corrected  int                  // iteration of the last correction
-	waiting    []int                // columns whose group is to come
 	left       []int                // columns for double precision
 }
 
@@ -103,72 +98,25 @@ func (s *blockSingle) panelWidth(k int) int {
 // singleRows is the number of rows in a block of panels of width w.
 func singleRows(w int) int { return max(64, 2*parallel.BlockSize/w) }
 
-// groupWidth returns how many columns to solve together, of k. Where the operator reads
-// much they share it; where it reads nothing, as on a grid with constant coefficients, as
-// few as a register holds, whose panels stay in a nearer cache.
-func (s *blockSingle) groupWidth(n, k int) int {
-	const (
-		near = 3 << 20  // about the second caches of two cores
-		far  = 24 << 20 // about the third cache
-	)
-	best, width := math.Inf(1), 0
-	for _, w := range []int{16, 8, 4, 2} {
-		if w = min(w, s.panelWidth(k)); w == 2 && len(s.d) > 0 {
-			continue
-		}
-		if w < 8 && s.a.RowGrain() > 0 {
-			continue // a product that is more than traffic
-		}
-		shared, own := float64(s.a.BlockTrafficSingle())/float64(w), float64(40*n)
-		cost := shared + own
-		switch size := float64(w) * (shared + float64(16*n)); {
-		case size > far:
-			cost *= 2
-		case size > near:
-			cost *= 1.5
-		}
-		if cost < 0.95*best {
-			best, width = cost, w
-		}
-	}
-	return width
-}
-
-// solveInSingle solves the columns in single precision, one group after another. Those
-// that cannot be brought to their tolerance in this precision are left in c.cols.
+// solveInSingle solves the columns in single precision. Those that cannot be brought to
+// their tolerance in this precision are left in c.cols.
 func (c *BlockCG) solveInSingle() {
 	s := &c.single
-	width := s.groupWidth(c.n, len(c.cols))
-	s.waiting, s.left = append(s.waiting[:0], c.cols...), s.left[:0]
-	last := 0
-	for begin := 0; begin < len(s.waiting); begin += width {
-		group := s.waiting[begin:min(begin+width, len(s.waiting))]
-		c.cols, c.w = append(c.cols[:0], group...), len(group)
-		c.res.Iterations = 0
-		f := c.iterationsInSingle()
-		last = max(last, c.res.Iterations)
-		switch {
-		case f.status == IterationLimit:
-			c.endAll(f) // others may need fewer
-		case f.failed():
-			s.left = append(append(s.left, c.cols...), s.waiting[begin+len(group):]...)
-			c.cols = append(c.cols[:0], s.left...)
-			c.endAll(f)
-			return
-		}
-	}
-	c.cols, c.w = append(c.cols[:0], s.left...), len(s.left)
+	s.left = s.left[:0]
+	f := c.iterationsInSingle()
+	c.cols = append(c.cols, s.left...)
 	slices.Sort(c.cols)
-	c.res.Iterations = last
-	if c.w > 0 {
-		if f := c.toDouble(); f.failed() {
-			c.endAll(f)
-		}
+	c.w = len(c.cols)
+	if !f.failed() && c.w > 0 {
+		f = c.toDouble()
+	}
+	if f.failed() {
+		c.endAll(f)
 	}
 }
 
-// iterationsInSingle runs CG on a group until its columns have ended or need double
-// precision; those are left in c.cols.
+// iterationsInSingle runs CG until all columns have ended or need double precision, which
+// s.left then lists.
 //
 // It is CG with residual replacement: while the recurrences run in single precision, the
 // true residual b − A·x is computed in double precision again and again, and takes the
@@ -182,7 +130,6 @@ func (c *BlockCG) iterationsInSingle() failure {
 	if f := c.beginSingle(); f.failed() {
 		return f
 	}
-	defer c.handOver()
 	for c.w > 0 {
 		if f := c.limits(); f.failed() {
 			c.flush(true)
@@ -220,13 +167,13 @@ func (c *BlockCG) singleTraffic() float64 {
 	return bytes / float64(c.w) * float64(c.n)
 }
 
-// beginSingle puts the columns of a group into panels.
+// beginSingle puts the columns into panels.
 func (c *BlockCG) beginSingle() failure {
 	s := &c.single
 	w := s.panelWidth(c.w)
 	size := c.n * w
 	s.r, s.p, s.q, s.y = parallel.Grow(s.r, size), parallel.Grow(s.p, size), parallel.Grow(s.q, size), parallel.Grow(s.y, size)
-	s.slot, s.own = parallel.Grow(s.slot, c.w), parallel.Grow(s.own, c.w)
+	s.slot = parallel.Grow(s.slot, c.w)
 	s.live, s.unit, s.top = parallel.Grow(s.live, w), parallel.Grow(s.unit, w), parallel.Grow(s.top, w)
 	s.alpha, s.beta, s.gamma = parallel.Grow(s.alpha, w), parallel.Grow(s.beta, w), parallel.Grow(s.gamma, w)
 	clear(s.live)
@@ -234,29 +181,17 @@ func (c *BlockCG) beginSingle() failure {
 	clear(s.beta)
 	clear(s.gamma)
 	s.w, s.first, s.corrected = w, 0, 0
-	s.x, s.b, s.kx = c.xs, c.bs, c.k
-	for m, l := range c.cols {
-		s.slot[m], s.own[m], s.live[m] = m, l, true
+	for m := range c.cols {
+		s.slot[m], s.live[m] = m, true
 		st := c.at(m)
 		_, e := math.Frexp(st.norm)
 		s.unit[m], s.top[m] = math.Ldexp(1, -e), st.norm
 	}
 	c.setSingleWidth()
-	if c.w < c.k {
-		s.kx = c.w
-		s.ownX, s.ownB = parallel.Grow(s.ownX, c.n*s.kx), parallel.Grow(s.ownB, c.n*s.kx)
-		s.x, s.b = s.ownX, s.ownB
-		s.group = append(s.group[:0], c.cols...)
-		for m := range s.own {
-			s.own[m] = m
-		}
-		c.runBlocks((*singleGather)(c))
-	}
-	s.ax = parallel.Grow(s.ax, c.n*s.kx)
+	s.ax = parallel.Grow(s.ax, c.n*c.k)
 	c.sources()
 	if c.set.Guess {
 		if f := c.productInDouble(); f.failed() {
-			c.handOver()
 			return f
 		}
 	}
@@ -274,26 +209,7 @@ func (c *BlockCG) productInDouble() failure {
 	if s.inRows {
 		return ok
 	}
-	return c.applyPanel(c.a, c.ab, OperatorFailed, &c.res.InProducts, s.ax, s.x, s.kx)
-}
-
-// handOver puts the solutions of a group into the caller's panel.
-func (c *BlockCG) handOver() {
-	if s := &c.single; s.kx < c.k {
-		c.runBlocks((*singleScatter)(c))
-	}
-	c.single.x, c.single.b = nil, nil
-}
-
-// handOverColumn does so for column m of c.cols, before it ends.
-func (c *BlockCG) handOverColumn(m int) {
-	s := &c.single
-	if s.kx == c.k || c.keepsSolution(c.at(m)) {
-		return
-	}
-	c.gather(c.xc, s.x, s.kx, s.own[m])
-	c.scatter(c.xs, c.xc, c.k, c.cols[m])
-	s.group[s.own[m]] = -1
+	return c.applyPanel(c.a, c.ab, OperatorFailed, &c.res.InProducts, s.ax, c.xs, c.k)
 }
 
 // setSingleWidth cuts the rows into blocks for panels of s.w columns.
@@ -310,7 +226,7 @@ func (c *BlockCG) sources() {
 	s := &c.single
 	s.source = s.source[:0]
 	for m, l := range c.cols {
-		s.source = append(s.source, kernel.PanelColumn{Single: s.slot[m], Double: s.own[m], Scale: c.state[l].scale, Unit: s.unit[s.slot[m]]})
+		s.source = append(s.source, kernel.PanelColumn{Single: s.slot[m], Double: l, Scale: c.state[l].scale, Unit: s.unit[s.slot[m]]})
 	}
 }
 
@@ -437,7 +353,7 @@ func (c *BlockCG) correct() failure {
 		case math.IsNaN(truth) || math.IsInf(truth, 0):
 			c.leave(m)
 			clear(c.xc) // the range of single precision was left: begin again
-			c.scatter(s.x, c.xc, s.kx, s.own[m])
+			c.scatter(c.xs, c.xc, c.k, c.cols[m])
 		case truth <= st.tolerance:
 			st.res.TrueResidual, st.res.Residual = truth/st.scale, truth/st.scale
 			st.end = failure{Converged, nil}
@@ -469,17 +385,16 @@ func (c *BlockCG) endSingle() {
 	for m, l := range c.cols {
 		switch {
 		case c.state[l].end.failed():
-			c.handOverColumn(m)
 			c.finishColumn(l)
 			continue
 		case !s.live[s.slot[m]]:
 			s.left = append(s.left, l)
 			continue
 		}
-		c.cols[kept], s.slot[kept], s.own[kept] = l, s.slot[m], s.own[m]
+		c.cols[kept], s.slot[kept] = l, s.slot[m]
 		kept++
 	}
-	c.cols, s.slot, s.own = c.cols[:kept], s.slot[:kept], s.own[:kept]
+	c.cols, s.slot = c.cols[:kept], s.slot[:kept]
 	c.w = kept
 	if w := s.panelWidth(kept); kept > 0 && w < s.w {
 		c.narrow(w)

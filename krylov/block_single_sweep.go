@@ -57,7 +57,7 @@ type singleFlush BlockCG
 func (c *singleFlush) Chunk(b int) {
 	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
 	s := &c.single
-	kernel.PanelFlushSingle(s.x[lo*s.kx:hi*s.kx], s.kx, s.y[from:to], s.p[from:to], s.w, s.source)
+	kernel.PanelFlushSingle(c.xs[lo*c.k:hi*c.k], c.k, s.y[from:to], s.p[from:to], s.w, s.source)
 	clear(s.y[from:to])
 }
 
@@ -73,29 +73,6 @@ func (c *singleNarrow) Chunk(b int) {
 			to[m] = row[l]
 		}
 	}
-}
-
-// singleGather: b and x of the group, which is zero without a guess.
-type singleGather BlockCG
-
-func (c *singleGather) Chunk(b int) {
-	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.GatherColumns(s.b[lo*s.kx:hi*s.kx], c.bs[lo*c.k:hi*c.k], c.k, s.group)
-	if c.set.Guess {
-		kernel.GatherColumns(s.x[lo*s.kx:hi*s.kx], c.xs[lo*c.k:hi*c.k], c.k, s.group)
-	} else {
-		clear(s.x[lo*s.kx : hi*s.kx])
-	}
-}
-
-// singleScatter: the solutions of the group.
-type singleScatter BlockCG
-
-func (c *singleScatter) Chunk(b int) {
-	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.ScatterColumns(c.xs[lo*c.k:hi*c.k], s.x[lo*s.kx:hi*s.kx], c.k, s.group)
 }
 
 // singleBegin: r = b − A·x, rᵀr, p = D·r, rᵀp, y = 0, x being zero without a guess.
@@ -131,13 +108,13 @@ func (c *singleTurn) Chunk(b int) {
 func (c *BlockCG) trueResidual(b int, product bool) {
 	lo, hi, from, to := c.singleBounds(b)
 	s := &c.single
-	rhs := s.b[lo*s.kx : hi*s.kx]
+	rhs := c.bs[lo*c.k : hi*c.k]
 	var ax []float64
 	if product && s.inRows {
-		applyBlockRows(c.rows, s.ax, s.x, s.kx, lo, hi)
+		applyBlockRows(c.rows, s.ax, c.xs, c.k, lo, hi)
 	}
 	if product {
-		ax = s.ax[lo*s.kx : hi*s.kx]
+		ax = s.ax[lo*c.k : hi*c.k]
 	}
-	kernel.PanelResidualSingle(s.r[from:to], s.p[from:to], s.diagonal(lo, hi), s.w, rhs, ax, s.kx, s.source, c.part0[b:], c.part1[b:], c.part2[b:], c.blocks)
+	kernel.PanelResidualSingle(s.r[from:to], s.p[from:to], s.diagonal(lo, hi), s.w, rhs, ax, c.k, s.source, c.part0[b:], c.part1[b:], c.part2[b:], c.blocks)
 }

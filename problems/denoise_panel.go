@@ -106,9 +106,4 @@ func (h *denoiseHessian) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	h.panel.tiles.Put(t)
 }
 
-// BlockTrafficSingle implements [hvp.SingleBlockRanger].
-func (h *denoiseHessian) BlockTrafficSingle() int64 {
-	return 4 * int64(h.filters) * int64(len(h.y))
-}
-
 var _ hvp.SingleBlockRanger = (*denoiseHessian)(nil)

@@ -87,8 +87,6 @@ func (g *good) ApplyRows(dst, x []float64, lo, hi int) {
 	}
 }
 
-func (g *good) BlockTrafficSingle() int64 { return 0 }
-
 func (g *good) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	in, out := make([]float64, g.n), make([]float64, g.n)
 	for l := range k {

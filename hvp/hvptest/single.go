@@ -15,9 +15,6 @@ func (c *checker) singles(f *Finding) error {
 		return ErrAbsent
 	}
 	f.Tol = max(c.opt.Tol, 4e-6)
-	if bytes := r.BlockTrafficSingle(); bytes < 0 {
-		return fmt.Errorf("BlockTrafficSingle is %d bytes", bytes)
-	}
 	for _, k := range []int{1, 2, 3, 4, 8} {
 		if err := c.single(f, r, k); err != nil {
 			return err

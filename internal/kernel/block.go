@@ -288,31 +288,6 @@ func Scatter(x, v []float64, k, l int) {
 	}
 }
 
-// GatherColumns sets the panel v to the columns cols of the panel x of k columns.
-func GatherColumns(v, x []float64, k int, cols []int) {
-	to := 0
-	for i := 0; i < len(x); i += k {
-		for _, l := range cols {
-			v[to] = x[i+l]
-			to++
-		}
-	}
-}
-
-// ScatterColumns sets the columns cols of the panel x of k columns to those of the panel
-// v, but for those that are negative.
-func ScatterColumns(x, v []float64, k int, cols []int) {
-	from := 0
-	for i := 0; i < len(x); i += k {
-		for _, l := range cols {
-			if l >= 0 {
-				x[i+l] = v[from]
-			}
-			from++
-		}
-	}
-}
-
 // Compact keeps the columns keep, in increasing order, of the panel x of n rows
 // and w columns, in place: they become a panel of len(keep) columns.
 func Compact(x []float64, n, w int, keep []int) {

@@ -214,31 +214,3 @@ func TestShiftedSumSingle(t *testing.T) {
 		}
 	}
 }
-
-// TestColumns moves columns out of a panel and back.
-func TestColumns(t *testing.T) {
-	rng := rand.New(rand.NewPCG(11, 1))
-	const n, k = 17, 5
-	x := random(rng, n*k)
-	cols := []int{3, 0, 4}
-	v := make([]float64, n*len(cols))
-	GatherColumns(v, x, k, cols)
-	back := make([]float64, n*k)
-	ScatterColumns(back, v, k, []int{3, -1, 4})
-	for i := range n {
-		for m, l := range cols {
-			if v[i*len(cols)+m] != x[i*k+l] {
-				t.Fatalf("row %d, column %d is %v, want %v", i, l, v[i*len(cols)+m], x[i*k+l])
-			}
-		}
-		for l := range k {
-			want := 0.0
-			if l >= 3 {
-				want = x[i*k+l]
-			}
-			if back[i*k+l] != want {
-				t.Fatalf("row %d, column %d came back as %v, want %v", i, l, back[i*k+l], want)
-			}
-		}
-	}
-}
