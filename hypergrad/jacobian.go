@@ -188,7 +188,7 @@ func (j *jacobian) run(ctx context.Context, p Equation, y, w []float64) error {
 			mode = Reverse
 		}
 	}
-	j.lin, j.settings, err = j.e.openSeveral(ctx, p, y, w, mode == Reverse, &one)
+	j.lin, j.settings, err = j.e.openSeveral(ctx, p, y, w, min(j.rows, j.cols), mode == Reverse, &one)
 	rep := &j.rep
 	rep.Stationarity, rep.Precond, rep.PrecondNote = one.Stationarity, one.Precond, one.PrecondNote
 	rep.ProductAccuracy, rep.ToleranceNote = one.ProductAccuracy, one.ToleranceNote

@@ -12,6 +12,7 @@ import (
 	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 	"github.com/hgsolve/hgsolve/krylov"
+	"github.com/hgsolve/hgsolve/precond"
 )
 
 // A LossFunc returns ℓ(y, w) and sets dy = ∂ℓ/∂y and dw = ∂ℓ/∂w, like the Loss of a
@@ -82,7 +83,7 @@ func (e *Estimator) Gradients(ctx context.Context, p Equation, losses []LossFunc
 	}
 	ctx, team := e.scope(ctx)
 	start := time.Now()
-	lin, settings, err := e.openSeveral(ctx, p, y, w, true, &rep)
+	lin, settings, err := e.openSeveral(ctx, p, y, w, k, true, &rep)
 	if err != nil {
 		return rep, err
 	}
@@ -164,7 +165,7 @@ func (e *Estimator) Tangents(ctx context.Context, p Equation, y, w, u []float64,
 	}
 	ctx, team := e.scope(ctx)
 	start := time.Now()
-	lin, settings, err := e.openSeveral(ctx, p, y, w, false, &rep)
+	lin, settings, err := e.openSeveral(ctx, p, y, w, k, false, &rep)
 	if err != nil {
 		return rep, err
 	}
@@ -209,8 +210,8 @@ func (e *Estimator) mixedColumns(ctx context.Context, w hvp.Operator, rhs []floa
 	return nil
 }
 
-// openSeveral evaluates G, linearises it and prepares the settings of the solves.
-func (e *Estimator) openSeveral(ctx context.Context, p Equation, y, w []float64, trans bool, rep *SeveralReport) (lin Linearization, s *krylov.Settings, err error) {
+// openSeveral evaluates G, linearises it and prepares the settings of k solves.
+func (e *Estimator) openSeveral(ctx context.Context, p Equation, y, w []float64, k int, trans bool, rep *SeveralReport) (lin Linearization, s *krylov.Settings, err error) {
 	team := parallel.FromContext(ctx)
 	v := &e.several
 	v.column, v.other = parallel.Grow(v.column, len(y)), parallel.Grow(v.other, len(y))
@@ -228,10 +229,45 @@ func (e *Estimator) openSeveral(ctx context.Context, p Equation, y, w []float64,
 	settings := e.Settings
 	settings.Trans, settings.Guess = trans, false
 	loosen(&one, &settings, lin.Y)
-	err = e.precondition(ctx, &one, &settings, p, lin.Y, w)
+	if err = e.precondition(ctx, &one, &settings, p, lin.Y, w); err == nil && k >= fewestTogether {
+		err = shareable(ctx, &one, &settings, lin.Y)
+	}
 	rep.Precond, rep.PrecondNote, rep.ProductAccuracy, rep.ToleranceNote = one.Precond, one.PrecondNote, one.ProductAccuracy, one.ToleranceNote
 	return lin, &settings, err
 }
+
+// shareable puts Jacobi in the place of a polynomial of the operator where panels can be in
+// single precision: they make a product several times cheaper, which is all that the
+// polynomial does too, one system at a time.
+func shareable(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
+	m, is := s.Precond.(precond.Preconditioner)
+	if _, single := hvp.BlockRowsSingle(a); !is || !single {
+		return nil
+	}
+	if _, polynomial := precond.Plain(m).(*precond.Chebyshev); !polynomial {
+		return nil
+	}
+	jacobi, err := precond.New(ctx, "jacobi", a)
+	if err != nil {
+		return fmt.Errorf("hypergrad: preconditioner: %w", err)
+	}
+	s.Precond, rep.Precond = jacobi, "jacobi"
+	return nil
+}
+
+// inSingle reports whether [krylov.BlockCG] can solve with panels in single precision.
+func inSingle(a hvp.Operator, s *krylov.Settings) bool {
+	m := s.Precond
+	if d, is := m.(hvp.Delegator); is {
+		m = d.Delegate()
+	}
+	_, diagonal := m.(hvp.DiagonalMatrix)
+	_, single := hvp.BlockRowsSingle(a)
+	return single && (m == nil || diagonal)
+}
+
+// fewestTogether is the number of systems from which on they are solved together.
+const fewestTogether = 4
 
 // sharing is how several systems are solved.
 type sharing int
@@ -252,12 +288,14 @@ func (e *Estimator) sharing(a hvp.Operator, s *krylov.Settings) sharing {
 		}
 		a = t
 	}
-	if _, has := hvp.Block(a); !has {
-		return oneByOne
-	}
-	n, _ := a.Dims()
-	if _, is := a.(*hvp.Stencil); is || n >= farFromCache && thin(a, n) {
-		return oneByOne
+	if !inSingle(a, s) {
+		if _, has := hvp.Block(a); !has {
+			return oneByOne
+		}
+		n, _ := a.Dims()
+		if _, is := a.(*hvp.Stencil); is || n >= farFromCache && thin(a, n) {
+			return oneByOne
+		}
 	}
 	switch m := e.method().(type) {
 	case *krylov.Auto:
@@ -350,7 +388,7 @@ func (e *Estimator) solvePanel(ctx context.Context, a hvp.Operator, x, b []float
 	switch kind := e.sharing(a, s); {
 	case k == 0:
 		return nil, "none", nil
-	case k < 4 || kind == oneByOne: // kernels for panels begin at four columns
+	case k < fewestTogether || kind == oneByOne:
 		return e.solveOneByOne(ctx, a, x, b, k, s)
 	case kind == byPseudoBlock:
 		m := e.method()
