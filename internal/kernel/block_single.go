@@ -9,8 +9,8 @@ import "math"
 // as zero.
 
 // CSRRowsBlockSingle is [CSRRowsBlock] for panels in single precision, but for dst, which
-// holds rows lo … hi-1 only. Sums are in double precision, of fused products, rounded when
-// they are stored.
+// holds rows lo … hi-1 only. Sums are in double precision, of fused products, those of even
+// and of odd entries of a row apart, rounded when they are stored.
 func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
 	done := csrRowsBlockSingleStrips(dst, x, k, rowPtr, col, val, lo, hi)
 	if done == k {
@@ -20,11 +20,11 @@ func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val 
 		p, q := rowPtr[i], rowPtr[i+1]
 		cs, vs := col[p:q], val[p:q]
 		for l := done; l < k; l++ {
-			s := 0.0
+			var s [2]float64
 			for j, c := range cs {
-				s = math.FMA(vs[j], float64(x[int(c)*k+l]), s)
+				s[j&1] = math.FMA(vs[j], float64(x[int(c)*k+l]), s[j&1])
 			}
-			dst[(i-lo)*k+l] = float32(s)
+			dst[(i-lo)*k+l] = float32(s[0] + s[1])
 		}
 	}
 }

@@ -32,99 +32,45 @@ row:
 	CMPQ AX, DX
 	JHI  bad
 	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
 	CMPQ AX, DX
 	JEQ  store
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
 
-	// The column that entry AX asks ahead for is AX+64, or the last ones again.
-	LEAQ    -64(R13), R15
-	SUBQ    DX, R15
-	MOVQ    $0, BX
-	CMPQ    R15, BX
-	CMOVQGT BX, R15
-	LEAQ    256(R10)(R15*4), R15
-
-entry:
-	MOVL         (R15)(AX*4), BX
-	IMULQ        R8, BX
-	PREFETCHT1   (SI)(BX*1)
+pair:
 	MOVL         (R10)(AX*4), BX
 	CMPQ         BX, R12
 	JCC          bad
 	IMULQ        R8, BX
-	VCVTPS2PD        (SI)(BX*1), Z3
-	VFMADD231PD.BCST (R11)(AX*8), Z3, Z0
-	INCQ         AX
+	VCVTPS2PD        (SI)(BX*1), Z4
+	VFMADD231PD.BCST (R11)(AX*8), Z4, Z0
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VCVTPS2PD        (SI)(BX*1), Z7
+	VFMADD231PD.BCST 8(R11)(AX*8), Z7, Z1
+	ADDQ         $2, AX
 	CMPQ         AX, DX
-	JLT          entry
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VCVTPS2PD        (SI)(BX*1), Z4
+	VFMADD231PD.BCST (R11)(AX*8), Z4, Z0
+
+sum:
+	VADDPD Z1, Z0, Z0
 
 store:
 	VCVTPD2PS  Z0, Y0
 	VMOVUPS    Y0, (DI)
-	ADDQ       R8, DI
-	DECQ       CX
-	JNE        row
-	KEEP
-	MOVB       $1, valid+80(FP)
-	VZEROUPPER
-	RET
-
-bad:
-	KEEP
-	MOVB $0, valid+80(FP)
-	VZEROUPPER
-	RET
-
-// func csrBlockSingle2(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-TEXT ·csrBlockSingle2(SB), NOSPLIT, $8-81
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ stride+16(FP), R8
-	MOVQ rowPtr+24(FP), R9
-	MOVQ col_base+32(FP), R10
-	MOVQ col_len+40(FP), R13
-	MOVQ val+56(FP), R11
-	MOVQ rows+64(FP), CX
-	MOVQ cols+72(FP), R12
-	FLUSH(AX)
-
-row:
-	MOVQ (R9), AX
-	MOVQ 8(R9), DX
-	ADDQ $8, R9
-	CMPQ DX, R13
-	JHI  bad
-	CMPQ AX, DX
-	JHI  bad
-	VXORPD Y0, Y0, Y0
-	CMPQ AX, DX
-	JEQ  store
-
-	// The column that entry AX asks ahead for is AX+64, or the last ones again.
-	LEAQ    -64(R13), R15
-	SUBQ    DX, R15
-	MOVQ    $0, BX
-	CMPQ    R15, BX
-	CMOVQGT BX, R15
-	LEAQ    256(R10)(R15*4), R15
-
-entry:
-	MOVL         (R15)(AX*4), BX
-	IMULQ        R8, BX
-	PREFETCHT1   (SI)(BX*1)
-	MOVL         (R10)(AX*4), BX
-	CMPQ         BX, R12
-	JCC          bad
-	IMULQ        R8, BX
-	VMOVDDUP     (R11)(AX*8), X2
-	VCVTPS2PD    (SI)(BX*1), X3
-	VFMADD231PD  X3, X2, X0
-	INCQ         AX
-	CMPQ         AX, DX
-	JLT          entry
-
-store:
-	VCVTPD2PSX X0, X0
-	VMOVSD     X0, (DI)
 	ADDQ       R8, DI
 	DECQ       CX
 	JNE        row
@@ -162,6 +108,251 @@ row:
 	JHI  bad
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	CMPQ AX, DX
+	JEQ  store
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
+
+pair:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    16(SI)(BX*1), Y6
+	VFMADD231PD  Y6, Y4, Y2
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD 8(R11)(AX*8), Y7
+	VCVTPS2PD    (SI)(BX*1), Y8
+	VFMADD231PD  Y8, Y7, Y1
+	VCVTPS2PD    16(SI)(BX*1), Y9
+	VFMADD231PD  Y9, Y7, Y3
+	ADDQ         $2, AX
+	CMPQ         AX, DX
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    16(SI)(BX*1), Y6
+	VFMADD231PD  Y6, Y4, Y2
+
+sum:
+	VADDPD Y1, Y0, Y0
+	VADDPD Y3, Y2, Y2
+
+store:
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (DI)
+	VCVTPD2PSY Y2, X2
+	VMOVUPS    X2, 16(DI)
+	ADDQ       R8, DI
+	DECQ       CX
+	JNE        row
+	KEEP
+	MOVB       $1, valid+80(FP)
+	VZEROUPPER
+	RET
+
+bad:
+	KEEP
+	MOVB $0, valid+80(FP)
+	VZEROUPPER
+	RET
+
+// func csrBlockSingle4(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+TEXT ·csrBlockSingle4(SB), NOSPLIT, $8-81
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ rowPtr+24(FP), R9
+	MOVQ col_base+32(FP), R10
+	MOVQ col_len+40(FP), R13
+	MOVQ val+56(FP), R11
+	MOVQ rows+64(FP), CX
+	MOVQ cols+72(FP), R12
+	FLUSH(AX)
+
+row:
+	MOVQ (R9), AX
+	MOVQ 8(R9), DX
+	ADDQ $8, R9
+	CMPQ DX, R13
+	JHI  bad
+	CMPQ AX, DX
+	JHI  bad
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	CMPQ AX, DX
+	JEQ  store
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
+
+pair:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD 8(R11)(AX*8), Y7
+	VCVTPS2PD    (SI)(BX*1), Y8
+	VFMADD231PD  Y8, Y7, Y1
+	ADDQ         $2, AX
+	CMPQ         AX, DX
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+
+sum:
+	VADDPD Y1, Y0, Y0
+
+store:
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (DI)
+	ADDQ       R8, DI
+	DECQ       CX
+	JNE        row
+	KEEP
+	MOVB       $1, valid+80(FP)
+	VZEROUPPER
+	RET
+
+bad:
+	KEEP
+	MOVB $0, valid+80(FP)
+	VZEROUPPER
+	RET
+
+// func csrBlockSingle2(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+TEXT ·csrBlockSingle2(SB), NOSPLIT, $8-81
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ rowPtr+24(FP), R9
+	MOVQ col_base+32(FP), R10
+	MOVQ col_len+40(FP), R13
+	MOVQ val+56(FP), R11
+	MOVQ rows+64(FP), CX
+	MOVQ cols+72(FP), R12
+	FLUSH(AX)
+
+row:
+	MOVQ (R9), AX
+	MOVQ 8(R9), DX
+	ADDQ $8, R9
+	CMPQ DX, R13
+	JHI  bad
+	CMPQ AX, DX
+	JHI  bad
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	CMPQ AX, DX
+	JEQ  store
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
+
+pair:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VMOVDDUP     (R11)(AX*8), X4
+	VCVTPS2PD    (SI)(BX*1), X5
+	VFMADD231PD  X5, X4, X0
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VMOVDDUP     8(R11)(AX*8), X7
+	VCVTPS2PD    (SI)(BX*1), X8
+	VFMADD231PD  X8, X7, X1
+	ADDQ         $2, AX
+	CMPQ         AX, DX
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VMOVDDUP     (R11)(AX*8), X4
+	VCVTPS2PD    (SI)(BX*1), X5
+	VFMADD231PD  X5, X4, X0
+
+sum:
+	VADDPD Y1, Y0, Y0
+
+store:
+	VCVTPD2PSX X0, X0
+	VMOVSD     X0, (DI)
+	ADDQ       R8, DI
+	DECQ       CX
+	JNE        row
+	KEEP
+	MOVB       $1, valid+80(FP)
+	VZEROUPPER
+	RET
+
+bad:
+	KEEP
+	MOVB $0, valid+80(FP)
+	VZEROUPPER
+	RET
+
+// func csrBlockSingle8WideAhead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+TEXT ·csrBlockSingle8WideAhead(SB), NOSPLIT, $8-81
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ rowPtr+24(FP), R9
+	MOVQ col_base+32(FP), R10
+	MOVQ col_len+40(FP), R13
+	MOVQ val+56(FP), R11
+	MOVQ rows+64(FP), CX
+	MOVQ cols+72(FP), R12
+	FLUSH(AX)
+
+row:
+	MOVQ (R9), AX
+	MOVQ 8(R9), DX
+	ADDQ $8, R9
+	CMPQ DX, R13
+	JHI  bad
+	CMPQ AX, DX
+	JHI  bad
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
 	CMPQ AX, DX
 	JEQ  store
 
@@ -172,8 +363,11 @@ row:
 	CMPQ    R15, BX
 	CMOVQGT BX, R15
 	LEAQ    256(R10)(R15*4), R15
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
 
-entry:
+pair:
 	MOVL         (R15)(AX*4), BX
 	IMULQ        R8, BX
 	PREFETCHT1   (SI)(BX*1)
@@ -181,20 +375,335 @@ entry:
 	CMPQ         BX, R12
 	JCC          bad
 	IMULQ        R8, BX
-	VBROADCASTSD (R11)(AX*8), Y2
-	VCVTPS2PD    (SI)(BX*1), Y3
-	VFMADD231PD  Y3, Y2, Y0
-	VCVTPS2PD    16(SI)(BX*1), Y4
-	VFMADD231PD  Y4, Y2, Y1
-	INCQ         AX
+	VCVTPS2PD        (SI)(BX*1), Z4
+	VFMADD231PD.BCST (R11)(AX*8), Z4, Z0
+	MOVL         4(R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VCVTPS2PD        (SI)(BX*1), Z7
+	VFMADD231PD.BCST 8(R11)(AX*8), Z7, Z1
+	ADDQ         $2, AX
 	CMPQ         AX, DX
-	JLT          entry
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VCVTPS2PD        (SI)(BX*1), Z4
+	VFMADD231PD.BCST (R11)(AX*8), Z4, Z0
+
+sum:
+	VADDPD Z1, Z0, Z0
+
+store:
+	VCVTPD2PS  Z0, Y0
+	VMOVUPS    Y0, (DI)
+	ADDQ       R8, DI
+	DECQ       CX
+	JNE        row
+	KEEP
+	MOVB       $1, valid+80(FP)
+	VZEROUPPER
+	RET
+
+bad:
+	KEEP
+	MOVB $0, valid+80(FP)
+	VZEROUPPER
+	RET
+
+// func csrBlockSingle8Ahead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+TEXT ·csrBlockSingle8Ahead(SB), NOSPLIT, $8-81
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ rowPtr+24(FP), R9
+	MOVQ col_base+32(FP), R10
+	MOVQ col_len+40(FP), R13
+	MOVQ val+56(FP), R11
+	MOVQ rows+64(FP), CX
+	MOVQ cols+72(FP), R12
+	FLUSH(AX)
+
+row:
+	MOVQ (R9), AX
+	MOVQ 8(R9), DX
+	ADDQ $8, R9
+	CMPQ DX, R13
+	JHI  bad
+	CMPQ AX, DX
+	JHI  bad
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	CMPQ AX, DX
+	JEQ  store
+
+	// The column that entry AX asks ahead for is AX+64, or the last ones again.
+	LEAQ    -64(R13), R15
+	SUBQ    DX, R15
+	MOVQ    $0, BX
+	CMPQ    R15, BX
+	CMOVQGT BX, R15
+	LEAQ    256(R10)(R15*4), R15
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
+
+pair:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    16(SI)(BX*1), Y6
+	VFMADD231PD  Y6, Y4, Y2
+	MOVL         4(R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD 8(R11)(AX*8), Y7
+	VCVTPS2PD    (SI)(BX*1), Y8
+	VFMADD231PD  Y8, Y7, Y1
+	VCVTPS2PD    16(SI)(BX*1), Y9
+	VFMADD231PD  Y9, Y7, Y3
+	ADDQ         $2, AX
+	CMPQ         AX, DX
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	VCVTPS2PD    16(SI)(BX*1), Y6
+	VFMADD231PD  Y6, Y4, Y2
+
+sum:
+	VADDPD Y1, Y0, Y0
+	VADDPD Y3, Y2, Y2
 
 store:
 	VCVTPD2PSY Y0, X0
 	VMOVUPS    X0, (DI)
-	VCVTPD2PSY Y1, X1
-	VMOVUPS    X1, 16(DI)
+	VCVTPD2PSY Y2, X2
+	VMOVUPS    X2, 16(DI)
+	ADDQ       R8, DI
+	DECQ       CX
+	JNE        row
+	KEEP
+	MOVB       $1, valid+80(FP)
+	VZEROUPPER
+	RET
+
+bad:
+	KEEP
+	MOVB $0, valid+80(FP)
+	VZEROUPPER
+	RET
+
+// func csrBlockSingle4Ahead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+TEXT ·csrBlockSingle4Ahead(SB), NOSPLIT, $8-81
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ rowPtr+24(FP), R9
+	MOVQ col_base+32(FP), R10
+	MOVQ col_len+40(FP), R13
+	MOVQ val+56(FP), R11
+	MOVQ rows+64(FP), CX
+	MOVQ cols+72(FP), R12
+	FLUSH(AX)
+
+row:
+	MOVQ (R9), AX
+	MOVQ 8(R9), DX
+	ADDQ $8, R9
+	CMPQ DX, R13
+	JHI  bad
+	CMPQ AX, DX
+	JHI  bad
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	CMPQ AX, DX
+	JEQ  store
+
+	// The column that entry AX asks ahead for is AX+64, or the last ones again.
+	LEAQ    -64(R13), R15
+	SUBQ    DX, R15
+	MOVQ    $0, BX
+	CMPQ    R15, BX
+	CMOVQGT BX, R15
+	LEAQ    256(R10)(R15*4), R15
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
+
+pair:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+	MOVL         4(R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD 8(R11)(AX*8), Y7
+	VCVTPS2PD    (SI)(BX*1), Y8
+	VFMADD231PD  Y8, Y7, Y1
+	ADDQ         $2, AX
+	CMPQ         AX, DX
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VBROADCASTSD (R11)(AX*8), Y4
+	VCVTPS2PD    (SI)(BX*1), Y5
+	VFMADD231PD  Y5, Y4, Y0
+
+sum:
+	VADDPD Y1, Y0, Y0
+
+store:
+	VCVTPD2PSY Y0, X0
+	VMOVUPS    X0, (DI)
+	ADDQ       R8, DI
+	DECQ       CX
+	JNE        row
+	KEEP
+	MOVB       $1, valid+80(FP)
+	VZEROUPPER
+	RET
+
+bad:
+	KEEP
+	MOVB $0, valid+80(FP)
+	VZEROUPPER
+	RET
+
+// func csrBlockSingle2Ahead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+TEXT ·csrBlockSingle2Ahead(SB), NOSPLIT, $8-81
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ rowPtr+24(FP), R9
+	MOVQ col_base+32(FP), R10
+	MOVQ col_len+40(FP), R13
+	MOVQ val+56(FP), R11
+	MOVQ rows+64(FP), CX
+	MOVQ cols+72(FP), R12
+	FLUSH(AX)
+
+row:
+	MOVQ (R9), AX
+	MOVQ 8(R9), DX
+	ADDQ $8, R9
+	CMPQ DX, R13
+	JHI  bad
+	CMPQ AX, DX
+	JHI  bad
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	CMPQ AX, DX
+	JEQ  store
+
+	// The column that entry AX asks ahead for is AX+64, or the last ones again.
+	LEAQ    -64(R13), R15
+	SUBQ    DX, R15
+	MOVQ    $0, BX
+	CMPQ    R15, BX
+	CMOVQGT BX, R15
+	LEAQ    256(R10)(R15*4), R15
+	DECQ DX
+	CMPQ AX, DX
+	JEQ  odd
+
+pair:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VMOVDDUP     (R11)(AX*8), X4
+	VCVTPS2PD    (SI)(BX*1), X5
+	VFMADD231PD  X5, X4, X0
+	MOVL         4(R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         4(R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VMOVDDUP     8(R11)(AX*8), X7
+	VCVTPS2PD    (SI)(BX*1), X8
+	VFMADD231PD  X8, X7, X1
+	ADDQ         $2, AX
+	CMPQ         AX, DX
+	JLT          pair
+	JHI          sum
+
+odd:
+	MOVL         (R15)(AX*4), BX
+	IMULQ        R8, BX
+	PREFETCHT1   (SI)(BX*1)
+	MOVL         (R10)(AX*4), BX
+	CMPQ         BX, R12
+	JCC          bad
+	IMULQ        R8, BX
+	VMOVDDUP     (R11)(AX*8), X4
+	VCVTPS2PD    (SI)(BX*1), X5
+	VFMADD231PD  X5, X4, X0
+
+sum:
+	VADDPD Y1, Y0, Y0
+
+store:
+	VCVTPD2PSX X0, X0
+	VMOVSD     X0, (DI)
 	ADDQ       R8, DI
 	DECQ       CX
 	JNE        row
@@ -505,71 +1014,6 @@ row:
 	DECQ CX
 	JNE row
 	KEEP
-	VZEROUPPER
-	RET
-
-// func csrBlockSingle4(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-TEXT ·csrBlockSingle4(SB), NOSPLIT, $8-81
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ stride+16(FP), R8
-	MOVQ rowPtr+24(FP), R9
-	MOVQ col_base+32(FP), R10
-	MOVQ col_len+40(FP), R13
-	MOVQ val+56(FP), R11
-	MOVQ rows+64(FP), CX
-	MOVQ cols+72(FP), R12
-	FLUSH(AX)
-
-row:
-	MOVQ (R9), AX
-	MOVQ 8(R9), DX
-	ADDQ $8, R9
-	CMPQ DX, R13
-	JHI  bad
-	CMPQ AX, DX
-	JHI  bad
-	VXORPD Y0, Y0, Y0
-	CMPQ AX, DX
-	JEQ  store
-
-	// The column that entry AX asks ahead for is AX+64, or the last ones again.
-	LEAQ    -64(R13), R15
-	SUBQ    DX, R15
-	MOVQ    $0, BX
-	CMPQ    R15, BX
-	CMOVQGT BX, R15
-	LEAQ    256(R10)(R15*4), R15
-
-entry:
-	MOVL         (R15)(AX*4), BX
-	IMULQ        R8, BX
-	PREFETCHT1   (SI)(BX*1)
-	MOVL         (R10)(AX*4), BX
-	CMPQ         BX, R12
-	JCC          bad
-	IMULQ        R8, BX
-	VBROADCASTSD (R11)(AX*8), Y2
-	VCVTPS2PD    (SI)(BX*1), Y3
-	VFMADD231PD  Y3, Y2, Y0
-	INCQ         AX
-	CMPQ         AX, DX
-	JLT          entry
-
-store:
-	VCVTPD2PSY Y0, X0
-	VMOVUPS    X0, (DI)
-	ADDQ       R8, DI
-	DECQ       CX
-	JNE        row
-	KEEP
-	MOVB       $1, valid+80(FP)
-	VZEROUPPER
-	RET
-
-bad:
-	KEEP
-	MOVB $0, valid+80(FP)
 	VZEROUPPER
 	RET
 

@@ -14,8 +14,8 @@ func TestSingleWithoutWide(t *testing.T) {
 	if !useFMA {
 		t.Skip("no AVX2 and FMA")
 	}
-	wide, fma := useWide, useFMA
-	defer func() { useWide, useFMA = wide, fma }()
+	wide, fma, fetch := useWide, useFMA, fetchSingle
+	defer func() { useWide, useFMA, fetchSingle = wide, fma, fetch }()
 	rng := rand.New(rand.NewPCG(13, 1))
 	ptr, col, val := randomCSR(rng, 33, 40)
 	for _, n := range []int{1, 2, 3, 4, 7, 33, 40} {
@@ -39,13 +39,16 @@ func TestSingleWithoutWide(t *testing.T) {
 					AddShiftedSumSingle(shifted[:len(y)-1], a[:2], q, []int{1, 0})
 					return slices.Concat(newR, newY, newP, product, shifted), sums
 				}
-				useWide = wide
+				useWide, fetchSingle = wide, fetch
 				numbers, sums := run()
-				useWide = false
-				again, sumsAgain := run()
-				sameSingle(t, "256 bits", again, numbers)
-				if !slices.Equal(sums, sumsAgain) {
-					t.Fatalf("n = %d, w = %d: sums %v of 256 bits, %v of 512", n, w, sumsAgain, sums)
+				for _, useWide = range []bool{wide, false} {
+					for _, fetchSingle = range []int{fetch, 0} {
+						again, sumsAgain := run()
+						sameSingle(t, "other registers", again, numbers)
+						if !slices.Equal(sums, sumsAgain) {
+							t.Fatalf("n = %d, w = %d: sums %v in other registers, %v", n, w, sumsAgain, sums)
+						}
+					}
 				}
 			}
 		}
