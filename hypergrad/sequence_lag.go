@@ -15,7 +15,8 @@ import (
 // next solve is taken to be proportional to the way that w has gone since the refresh, by
 // what the last one with an old preconditioner has shown.
 //
-// The price counts in products: those of the set-up, and one for each n-vector of
+// The price counts in products: those of the set-up and what the preconditioner says that
+// the rest of it costs. Where it does not, that is one for each n-vector of
 // memory that the preconditioner fills. Where the operator knows what a product reads,
 // it is setupProducts, and setupTraffic for each time that the preconditioner's memory
 // is what a product reads: see BenchmarkLag. A diagonal one is always refreshed.
@@ -110,7 +111,10 @@ func (l *lag) fresh(a hvp.Operator, w []float64) {
 	if l.keeps() {
 		l.At = append(l.At[:0], w...)
 	}
-	l.price = float64(r.Products)
+	l.price = float64(r.Products) + r.Price
+	if r.Price > 0 {
+		return
+	}
 	if t, is := a.(interface{ ProductTraffic() int64 }); is {
 		l.price += setupProducts + setupTraffic*float64(r.Bytes)/(float64(t.ProductTraffic())+2*vectors)
 	} else {
