@@ -177,7 +177,8 @@ func (r *outerRun) evaluateTo(tol outerTol, floor *float64) (outerPoint, error) 
 // nevertheless, bounds it here too, if it is let grow a little from point to point.
 // Where the bounds explain less than half of the error they are out of date. The
 // error bar knows another bound of the adjoint's part: its residual as a share of
-// that at the point that the Newton step leads to, which y adds to.
+// that at the point that the Newton step leads to, which y adds to. It also knows what
+// the move of y does with the q that there is, and so most of the inner problem's part.
 func (r *outerRun) attribute(pt *outerPoint, bar *ErrorBar, slope float64) {
 	const growth = 3
 	old := r.st.Sensitivity
@@ -201,6 +202,10 @@ func (r *outerRun) attribute(pt *outerPoint, bar *ErrorBar, slope float64) {
 		const least = 0.1
 		ratio := min(pt.Reached.Adjoint*slope/total, 1)
 		pt.Parts.Adjoint = min(pt.Parts.Adjoint, max(ratio, least)*pt.Error)
+		// The rest of that residual, at right angles to it for all that is known, is
+		// what the error of y does to q.
+		turned := max(math.Sqrt(1-ratio*ratio), least) * bar.Turned
+		pt.Parts.Inner = min(pt.Parts.Inner, max(bar.Moved+turned, least*pt.Error))
 	}
 }
 
