@@ -53,9 +53,10 @@ import (
 // workers.
 type Auto struct {
 	Preconditioner
-	set    AutoSettings
-	kind   string
-	report Report
+	set     AutoSettings
+	kind    string
+	refused bool
+	report  Report
 }
 
 // Plain returns what does the work of p: the pick of an [Auto], and any other as it is.
@@ -120,6 +121,7 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 	if err != nil {
 		return err
 	}
+	m.refused = false
 	for _, c := range candidates {
 		p := m.Preconditioner
 		if c.built != nil {
@@ -140,6 +142,7 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		m.refused = m.refused || errors.Is(err, ErrIndefinite)
 		notes = append(notes, fmt.Sprintf("not %s: %s", c.kind, strings.TrimPrefix(err.Error(), "precond: ")))
 		m.Preconditioner = nil
 	}
@@ -530,6 +533,10 @@ func (m *Auto) Delegate() hvp.Operator { return m.Preconditioner }
 func (m *Auto) UsesOperator() bool { return UsesOperator(m.Preconditioner) }
 
 var _ hvp.Delegator = (*Auto)(nil)
+
+// Refused reports whether a kind that promises more than the pick could not be built
+// because the operator is not definite. That of another point may be.
+func (m *Auto) Refused() bool { return m.refused }
 
 // Kind returns the name of the kind that was picked.
 func (m *Auto) Kind() string { return m.kind }
