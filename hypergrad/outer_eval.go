@@ -31,8 +31,9 @@ const (
 	// barRTol is that of the systems of the error bar. The estimate may be wrong
 	// by a factor of three then, where ∂G/∂y is ill-conditioned, which changes no
 	// decision; on real data a value of 0.01 costs half as many adjoint products
-	// again. With a preconditioner from an earlier point, which has digits cheaply but
-	// may leave errors where the residual does not show them, it is laggedBarRTol.
+	// again. With a preconditioner from an earlier point that is next to exact, which has
+	// digits cheaply but may leave errors where the residual does not show them, it is
+	// laggedBarRTol.
 	barRTol, laggedBarRTol = 0.1, 0.01
 	// mostContraction of ‖G‖ by the Newton step of the error bar is where its
 	// first-order estimates begin to hold: 8/27 is what a cubic G gives however
@@ -128,7 +129,7 @@ func (r *outerRun) evaluateTo(tol outerTol, floor *float64) (outerPoint, error) 
 	}
 	e := r.Estimator
 	e.Settings.RTol, e.ErrorBarRTol = tol.Adjoint, barRTol
-	if e.seq.lag.keeps() {
+	if e.seq.lag.keeps() && e.seq.lag.quick {
 		e.ErrorBarRTol = laggedBarRTol
 	}
 	rep, err := e.Gradient(r.ctx, r.p, r.trialY, r.trialW, r.trialG)

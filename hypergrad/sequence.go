@@ -222,6 +222,7 @@ func (e *Estimator) learn(ctx context.Context, rep *Report, s *krylov.Settings, 
 		q.rate = work.rate()
 	}
 	q.lag.learn(work)
+	q.lag.quick = work.digits >= 1 && res.TrueResidual < res.FirstResidual*math.Pow(10, -2*work.iterations)
 	if err := e.recycled(ctx, rep, s, work); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ type lag struct {
 	Age                int
 	Base, Excess, Best float64
 	price              float64
+	// quick says that the last solve, of a digit at least, took less than half an iteration
+	// for each that it reached.
+	quick bool
 	// At is w at the last refresh, Way ‖w − At‖ at the solve under way, and Slope the
 	// excess per way.
 	At         []float64
