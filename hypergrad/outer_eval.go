@@ -31,8 +31,9 @@ const (
 	// barRTol is that of the systems of the error bar. The estimate may be wrong
 	// by a factor of three then, where ∂G/∂y is ill-conditioned, which changes no
 	// decision; on real data a value of 0.01 costs half as many adjoint products
-	// again. With a preconditioner from an earlier point, which has digits cheaply but
-	// may leave errors where the residual does not show them, it is laggedBarRTol.
+	// again. With a preconditioner from an earlier point that is next to exact, which has
+	// digits cheaply but may leave errors where the residual does not show them, it is
+	// laggedBarRTol.
 	barRTol, laggedBarRTol = 0.1, 0.01
 	// mostContraction of ‖G‖ by the Newton step of the error bar is where its
 	// first-order estimates begin to hold: 8/27 is what a cubic G gives however
@@ -128,7 +129,7 @@ func (r *outerRun) evaluateTo(tol outerTol, floor *float64) (outerPoint, error) 
 	}
 	e := r.Estimator
 	e.Settings.RTol, e.ErrorBarRTol = tol.Adjoint, barRTol
-	if e.seq.lag.keeps() {
+	if e.seq.lag.keeps() && e.seq.lag.quick {
 		e.ErrorBarRTol = laggedBarRTol
 	}
 	rep, err := e.Gradient(r.ctx, r.p, r.trialY, r.trialW, r.trialG)
@@ -177,7 +178,8 @@ func (r *outerRun) evaluateTo(tol outerTol, floor *float64) (outerPoint, error) 
 // nevertheless, bounds it here too, if it is let grow a little from point to point.
 // Where the bounds explain less than half of the error they are out of date. The
 // error bar knows another bound of the adjoint's part: its residual as a share of
-// that at the point that the Newton step leads to, which y adds to.
+// that at the point that the Newton step leads to, which y adds to. It also knows what
+// the move of y does with the q that there is, and so most of the inner problem's part.
 func (r *outerRun) attribute(pt *outerPoint, bar *ErrorBar, slope float64) {
 	const growth = 3
 	old := r.st.Sensitivity
@@ -201,6 +203,10 @@ func (r *outerRun) attribute(pt *outerPoint, bar *ErrorBar, slope float64) {
 		const least = 0.1
 		ratio := min(pt.Reached.Adjoint*slope/total, 1)
 		pt.Parts.Adjoint = min(pt.Parts.Adjoint, max(ratio, least)*pt.Error)
+		// The rest of that residual, at right angles to it for all that is known, is
+		// what the error of y does to q.
+		turned := max(math.Sqrt(1-ratio*ratio), least) * bar.Turned
+		pt.Parts.Inner = min(pt.Parts.Inner, max(bar.Moved+turned, least*pt.Error))
 	}
 }
 

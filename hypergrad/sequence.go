@@ -149,7 +149,8 @@ func (e *Estimator) begin(ctx context.Context, rep *Report, s *krylov.Settings, 
 }
 
 // solve runs the adjoint solve. If it fails, or makes no headway, with a
-// preconditioner or a space that is not of this operator, it goes on with a new one.
+// preconditioner or a space that is not of this operator, it goes on with a new one; if it
+// fails with an automatic choice for this operator, with Jacobi.
 func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator, w []float64) error {
 	monitor := s.Monitor
 	e.seq.recycle.watch(s)
@@ -169,19 +170,28 @@ func (e *Estimator) solve(ctx context.Context, rep *Report, s *krylov.Settings, 
 		if !errors.Is(err, errNoHeadway) {
 			return err
 		}
-	case krylov.Stagnated, krylov.Breakdown, krylov.IndefinitePreconditioner, krylov.PreconditionerFailed, krylov.NotSymmetric:
+	case krylov.Stagnated, krylov.Breakdown, krylov.IndefinitePreconditioner, krylov.PreconditionerFailed, krylov.NotSymmetric, krylov.NonFinite:
 	default:
 		return err
 	}
 	if rep.Sequence.PrecondAge == 0 && rep.Sequence.Recycled == 0 {
-		return err
-	}
-	e.seq.lag.m = nil
-	e.seq.recycle.failed()
-	s.Recycle, s.Precond = nil, e.Settings.Precond
-	rep.Precond, rep.Sequence.Recycled = "none", 0
-	if err := e.precondition(ctx, rep, s, e.seq.problem, a, w); err != nil {
-		return err
+		l := &e.seq.lag
+		name := l.name
+		if !l.settle(ctx, a, w) {
+			return err
+		}
+		e.seq.recycle.failed()
+		s.Recycle, s.Precond, rep.Precond = nil, l.m, l.name
+		rep.PrecondNote = fmt.Sprintf("%s did not serve: %v", name, err)
+		clear(e.sol)
+	} else {
+		e.seq.lag.m = nil
+		e.seq.recycle.failed()
+		s.Recycle, s.Precond = nil, e.Settings.Precond
+		rep.Precond, rep.Sequence.Recycled = "none", 0
+		if err := e.precondition(ctx, rep, s, e.seq.problem, a, w); err != nil {
+			return err
+		}
 	}
 	s.Guess = true
 	if s.MaxIter > 0 {
@@ -212,6 +222,7 @@ func (e *Estimator) learn(ctx context.Context, rep *Report, s *krylov.Settings, 
 		q.rate = work.rate()
 	}
 	q.lag.learn(work)
+	q.lag.quick = work.digits >= 1 && res.TrueResidual < res.FirstResidual*math.Pow(10, -2*work.iterations)
 	if err := e.recycled(ctx, rep, s, work); err != nil {
 		return err
 	}

@@ -15,23 +15,31 @@ import (
 // next solve is taken to be proportional to the way that w has gone since the refresh, by
 // what the last one with an old preconditioner has shown.
 //
-// The price counts in products: those of the set-up, and one for each n-vector of
+// The price counts in products: those of the set-up and what the preconditioner says that
+// the rest of it costs. Where it does not, that is one for each n-vector of
 // memory that the preconditioner fills. Where the operator knows what a product reads,
 // it is setupProducts, and setupTraffic for each time that the preconditioner's memory
 // is what a product reads: see BenchmarkLag. A diagonal one is always refreshed.
 //
 // A kind that suited the first operator need not suit later ones: where a solve right
 // after a refresh takes worse times as many iterations per digit as the best such
-// solve, the preconditioner is made anew, which has an automatic one choose again.
+// solve, the preconditioner is made anew, which has an automatic one choose again. So has, now
+// and then, an operator that was not definite enough for what would have been better.
 type lag struct {
-	m    precond.Preconditioner // what was made, without the wrapping of an automatic one
-	name string
+	m         precond.Preconditioner // what was made, without the wrapping of an automatic one
+	name      string
+	automatic bool    // that was an automatic one
+	second    bool    // it is not the first choice
+	first     backoff // of trying that again
 	// Age counts the solves since the last refresh, Base is the number of
 	// iterations per digit right after it, and Excess the iterations that
 	// were more than that since then. Best is the least Base since m was made.
 	Age                int
 	Base, Excess, Best float64
 	price              float64
+	// quick says that the last solve, of a digit at least, took less than half an iteration
+	// for each that it reached.
+	quick bool
 	// At is w at the last refresh, Way ‖w − At‖ at the solve under way, and Slope the
 	// excess per way.
 	At         []float64
@@ -51,8 +59,10 @@ func (l *lag) provide(ctx context.Context, make PrecondFunc, a hvp.Operator, w [
 	if l.m != nil && keep {
 		rows, _ := l.m.Dims()
 		l.travel(w)
+		again := l.second && l.first.due()
+		l.first.pass()
 		switch {
-		case rows != n:
+		case rows != n || again:
 		case l.keeps() && !l.worn():
 			l.Age++
 			return nil
@@ -72,8 +82,27 @@ func (l *lag) provide(ctx context.Context, make PrecondFunc, a hvp.Operator, w [
 		return nil
 	}
 	l.m, l.name = precond.Plain(m), m.String()
+	auto, is := m.(*precond.Auto)
+	l.automatic, l.second = is, is && auto.Refused()
+	l.first.judge(!l.second, false)
 	l.fresh(a, w)
 	return nil
+}
+
+// settle takes Jacobi in the place of an automatic choice that turned out not to serve, if
+// that is what it is.
+func (l *lag) settle(ctx context.Context, a hvp.Operator, w []float64) bool {
+	if _, diagonal := l.m.(hvp.DiagonalMatrix); l.m == nil || !l.automatic || diagonal {
+		return false
+	}
+	m, err := precond.NewJacobi(ctx, a)
+	if err != nil {
+		return false
+	}
+	l.m, l.name, l.second, l.Best, l.Slope = m, m.String(), true, 0, 0
+	l.first.judge(false, true)
+	l.fresh(a, w)
+	return true
 }
 
 // worn reports whether a refresh is cheaper than another solve without.
@@ -110,7 +139,10 @@ func (l *lag) fresh(a hvp.Operator, w []float64) {
 	if l.keeps() {
 		l.At = append(l.At[:0], w...)
 	}
-	l.price = float64(r.Products)
+	l.price = float64(r.Products) + r.Price
+	if r.Price > 0 {
+		return
+	}
 	if t, is := a.(interface{ ProductTraffic() int64 }); is {
 		l.price += setupProducts + setupTraffic*float64(r.Bytes)/(float64(t.ProductTraffic())+2*vectors)
 	} else {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 //	a diagonal matrix                      jacobi, exact
 //	a ridge, more unknowns than examples   ridge
 //	a model of at most 256 unknowns        cholesky
+//	entries on a grid, Jacobi expected     grid-ic or, where the spectrum is wide
+//	  to take long                         and the grid can coarsen itself,
+//	                                       multigrid
 //	semidefinite, Jacobi expected to be    jacobi
 //	  cheap enough
 //	  in single precision                  chebyshev or, where the spectrum is
@@ -49,9 +53,10 @@ import (
 // workers.
 type Auto struct {
 	Preconditioner
-	set    AutoSettings
-	kind   string
-	report Report
+	set     AutoSettings
+	kind    string
+	refused bool
+	report  Report
 }
 
 // Plain returns what does the work of p: the pick of an [Auto], and any other as it is.
@@ -102,15 +107,21 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 			return err
 		}
 	}
-	candidates, notes, products, err := m.inSingle(ctx, a)
-	if err == nil && candidates == nil {
+	var candidates []candidate
+	var notes []string
+	products := 0
+	for _, choose := range []func(context.Context, hvp.Operator) ([]candidate, []string, int, error){m.onGrid, m.inSingle, m.shortlist} {
 		var more int
-		candidates, notes, more, err = m.shortlist(ctx, a)
+		candidates, notes, more, err = choose(ctx, a)
 		products += more
+		if err != nil || candidates != nil {
+			break
+		}
 	}
 	if err != nil {
 		return err
 	}
+	m.refused = false
 	for _, c := range candidates {
 		p := m.Preconditioner
 		if c.built != nil {
@@ -131,6 +142,7 @@ func (m *Auto) Refresh(ctx context.Context, a hvp.Operator) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		m.refused = m.refused || errors.Is(err, ErrIndefinite)
 		notes = append(notes, fmt.Sprintf("not %s: %s", c.kind, strings.TrimPrefix(err.Error(), "precond: ")))
 		m.Preconditioner = nil
 	}
@@ -248,6 +260,44 @@ func (m *Auto) shortlist(ctx context.Context, a hvp.Operator) (list []candidate,
 		}
 	}
 	return append(list, jacobi), notes, products, nil
+}
+
+// worthGrid is from how many iterations of Jacobi–CG on an incomplete factorisation on the
+// grid pays, where that takes a quarter to a third as many and its set-up as long as five
+// products: at about 20 for one system, earlier in a sequence. From worthSingleCycle on a
+// multigrid cycle does better. Measured by hgbench precond -problem denoise, both potentials,
+// weights of e^-3 … e^7.
+const worthGrid = 20
+
+// onGrid returns what suits a symmetric operator that knows its entries on a grid; no
+// candidates if it does not. It need not promise to be definite: the factorisation will
+// tell.
+func (m *Auto) onGrid(ctx context.Context, a hvp.Operator) (list []candidate, notes []string, products int, err error) {
+	promise := hvp.StructureOf(a)
+	if _, is := a.(hvp.GridAssembler); !is || m.set.Loose || !promise.Has(hvp.Symmetric) {
+		return nil, nil, 0, nil
+	}
+	jacobi := candidate{"jacobi", "nothing better applies", nil}
+	if !promise.Has(hvp.Semidefinite) { // the estimate is not for such
+		return []candidate{{"grid-ic", "entries on a grid", nil}, jacobi}, nil, 0, nil
+	}
+	expected, err := jacobiAtLeast(ctx, a)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	if expected *= 1.5; 0 < expected && expected < worthGrid {
+		notes = []string{fmt.Sprintf("grid-ic does not pay: Jacobi is expected to need %.0f iterations for 1e-8", expected)}
+		jacobi.why = "it is expected to converge soon enough"
+		return []candidate{jacobi}, notes, 1, nil
+	}
+	why := fmt.Sprintf("entries on a grid, and Jacobi is expected to need %.0f iterations for 1e-8", expected)
+	list = []candidate{{"grid-ic", why, nil}, {"multigrid", why, nil}, jacobi}
+	if _, coarsens := a.(hvp.Coarsener); !coarsens {
+		list = slices.Delete(list, 1, 2)
+	} else if expected > worthSingleCycle {
+		list[0], list[1] = list[1], list[0]
+	}
+	return list, nil, 1, nil
 }
 
 // Where the operator has a stand-in in single precision: from how many iterations
@@ -483,6 +533,10 @@ func (m *Auto) Delegate() hvp.Operator { return m.Preconditioner }
 func (m *Auto) UsesOperator() bool { return UsesOperator(m.Preconditioner) }
 
 var _ hvp.Delegator = (*Auto)(nil)
+
+// Refused reports whether a kind that promises more than the pick could not be built
+// because the operator is not definite. That of another point may be.
+func (m *Auto) Refused() bool { return m.refused }
 
 // Kind returns the name of the kind that was picked.
 func (m *Auto) Kind() string { return m.kind }

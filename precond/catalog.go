@@ -18,6 +18,7 @@ func init() { // Auto looks at the catalogue
 			return NewIC(ctx, a, &ICSettings{Fill: -1})
 		})},
 		{"ic", "incomplete Cholesky factorisation in twice the memory of ic0, by subdomains", withDefaults(NewIC)},
+		{"grid-ic", "incomplete Cholesky factorisation without fill of an operator on a grid, in single precision", make1(NewGridIC)},
 		{"ilu0", "incomplete LU factorisation without fill, by subdomains", make1(func(ctx context.Context, a hvp.Operator) (*ILU, error) {
 			return NewILU(ctx, a, &ILUSettings{Fill: -1})
 		})},

@@ -40,6 +40,8 @@ func TestKinds(t *testing.T) {
 				t.Skip("for saddle points only: see TestSaddleContract")
 			case "ridge":
 				t.Skip("for known ridges only: see TestRidge")
+			case "grid-ic":
+				t.Skip("for what knows its entries on a grid: see TestSingle")
 			}
 			var a, other hvp.Operator = matrix, otherMatrix
 			if _, err := k.Make(t.Context(), a); errors.Is(err, precond.ErrNotApplicable) {

@@ -8,6 +8,7 @@
 //	knows its diagonal                       [Jacobi]
 //	has nothing but products                 [Chebyshev]
 //	is on a grid, coarsens itself            [Multigrid]
+//	  knows its entries there                [GridIC]
 //	has entries: elliptic, any size          [AMG]
 //	  definite                               [IC]; little fill [Cholesky]
 //	  not symmetric                          [ILU]

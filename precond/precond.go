@@ -48,6 +48,9 @@ type Report struct {
 	Bytes int64
 	// Products counts products with A in the set-up.
 	Products int
+	// Price is what another set-up would cost beyond these, in the time of products
+	// with A, as far as that is known; zero means not known.
+	Price float64
 	// Notes tell what a user should know, one line each: shifts that were
 	// needed, the hierarchy, a rank, what was chosen and why.
 	Notes []string

@@ -25,7 +25,7 @@ var autoStudy = func() (list []struct{ args, kinds string }) {
 	}
 	for _, size := range []int{64, 256, 512} {
 		for _, w := range []string{"-1", "1.3", "3"} {
-			add("none,chebyshev,multigrid", "-problem denoise -size %d -w %s", size, w)
+			add("none,grid-ic,chebyshev,multigrid", "-problem denoise -size %d -w %s", size, w)
 		}
 	}
 	for _, grid := range []string{"2d:60", "2d:250", "2d:700", "3d:20", "3d:60"} {

@@ -25,7 +25,7 @@ func TestPrecondComparesAll(t *testing.T) {
 	if err != nil || len(rows) != len(precond.Kinds())+2 {
 		t.Fatalf("%d rows for %d kinds, %v:\n%s", len(rows), len(precond.Kinds()), err, stdout)
 	}
-	notForMatrices := []string{"multigrid", "ridge", "saddle"}
+	notForMatrices := []string{"grid-ic", "multigrid", "ridge", "saddle"}
 	for _, r := range rows[1:] {
 		kind, outcome, reason := r[0], r[1], r[len(r)-1]
 		if want := !slices.Contains(notForMatrices, kind); want != (outcome == "Converged") || want != (reason == "") {

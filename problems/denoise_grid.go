@@ -1,0 +1,105 @@
+package problems
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/kernel"
+	"github.com/hgsolve/hgsolve/internal/parallel"
+)
+
+// gridPair is two pixels of a window, the first one down rows and right columns from the
+// upper left, that a filter couples.
+type gridPair struct {
+	down, right int
+	a, b        int       // rows and columns from the second to the first
+	c           []float32 // products of their coefficients, one per filter
+}
+
+// gridPairs returns the pairs of a window, the first pixel being the later one.
+func (e *experts) gridPairs() (pairs []gridPair) {
+	size := e.reach + 1
+	for o := range size * size {
+		for q := range o + 1 {
+			p := gridPair{down: o / size, right: o % size, a: o/size - q/size, b: o%size - q%size}
+			for k := range e.filters {
+				f := e.bank.Filter(k) // reversed: a convolution
+				p.c = append(p.c, float32(f[size*size-1-o]*f[size*size-1-q]))
+			}
+			pairs = append(pairs, p)
+		}
+	}
+	return pairs
+}
+
+// AssembleGrid implements [hvp.GridAssembler]: the pixels p and q of the windows of all
+// positions are coupled by Σ_k f_k[p]·f_k[q]·e^{w_k}φ″(t_k). Seeds are as good as the
+// weights themselves here, in single precision.
+func (h *denoiseHessian) AssembleGrid(ctx context.Context, m *hvp.GridMatrix) (ok bool, err error) {
+	for _, w := range h.weight {
+		if h.potential == Charbonnier {
+			w /= math.Sqrt(h.eps2)
+		}
+		if !(w < 1e30) { // times 49 products of coefficients
+			return false, fmt.Errorf("problems: denoise: a weight of %.3g is beyond the range of single precision", w)
+		}
+	}
+	m.Reset(h.rows, h.cols, h.reach)
+	pairs := h.gridPairs()
+	pool := sync.Pool{New: func() any { s := make([]float32, h.filters*tileWidth); return &s }}
+	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(band int) {
+		w := pool.Get().(*[]float32)
+		defer pool.Put(w)
+		lo, hi := band*bandRows, min((band+1)*bandRows, h.rows)
+		for i := lo; i < hi; i++ {
+			diag := m.Row(i, 0, 0)
+			for j := range diag {
+				diag[j] = 1
+			}
+		}
+		for i := max(lo-h.reach, 0); i < min(hi, h.rows-h.reach); i++ {
+			for j := 0; j < h.cols-h.reach; j += tileWidth {
+				n := min(tileWidth, h.cols-h.reach-j)
+				for k := range h.filters {
+					h.singleWeights((*w)[k*tileWidth:][:n], i, j, k)
+				}
+				for l := range pairs {
+					p := &pairs[l]
+					if row := i + p.down; lo <= row && row < hi {
+						kernel.AddScaledSingle(m.Row(row, p.a, p.b)[j+p.right:][:n], p.c, *w, tileWidth)
+					}
+				}
+			}
+		}
+	}))
+	return true, nil
+}
+
+// singleWeights sets dst to e^{w_k}φ″(t_k) at positions of row i from column j on.
+func (h *denoiseHessian) singleWeights(dst []float32, i, j, k int) {
+	at, n := h.at(i, k)+j, len(dst)
+	switch {
+	case h.stored != nil:
+		for q, v := range h.stored[at:][:n] {
+			dst[q] = float32(v)
+		}
+	case h.single != nil:
+		copy(dst, h.single[at:])
+	case h.potential == Charbonnier: // e^{w_k}·ε²·s³, s = (t²+ε²)^{-1/2}
+		w, eps := float32(h.weight[k]/math.Sqrt(h.eps2)), float32(math.Sqrt(h.eps2))
+		for q, s := range h.seeds[at:][:n] {
+			s *= eps
+			dst[q] = w * (s * s * s)
+		}
+	default: // e^{w_k}·(1 − ½t²)·s², s = 1/(1 + ½t²)
+		w := float32(h.weight[k])
+		for q, s := range h.seeds[at:][:n] {
+			dst[q] = w * (float32(2*s*s) - s)
+		}
+	}
+}
+
+var _ hvp.GridAssembler = (*denoiseHessian)(nil)
