@@ -157,7 +157,7 @@ func applyCSR[V kernel.Value](r *csrRuns[V], dst, x []float64, rowPtr []int, col
 // On a run of constant rows a panel is a vector with its shifts k times as long.
 func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
 	if r.first == nil || lo == hi {
-		kernel.CSRRowsBlockSingle(dst, x, k, rowPtr, col, val, lo, hi)
+		kernel.CSRRowsBlockSingle(dst, x, k, rowPtr, col, val, lo, hi, false)
 		return
 	}
 	const long = 64 // longer rows are not worth a copy
@@ -180,7 +180,8 @@ func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col
 			}
 			kernel.ShiftedSumSingle(out, c[:n], x, at[:n])
 		} else {
-			kernel.CSRRowsBlockSingle(out, x, k, rowPtr, col, val, lo, end)
+			near := run.Kind == kernel.RunShifted || run.Kind == kernel.RunConstant
+			kernel.CSRRowsBlockSingle(out, x, k, rowPtr, col, val, lo, end, near)
 		}
 		lo = end
 	}

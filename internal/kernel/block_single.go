@@ -10,9 +10,10 @@ import "math"
 
 // CSRRowsBlockSingle is [CSRRowsBlock] for panels in single precision, but for dst, which
 // holds rows lo … hi-1 only. Sums are in double precision, of fused products, those of even
-// and of odd entries of a row apart, rounded when they are stored.
-func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
-	done := csrRowsBlockSingleStrips(dst, x, k, rowPtr, col, val, lo, hi)
+// and of odd entries of a row apart, rounded when they are stored. near
+// says that the columns move along with the rows, so that the rows of x are in a cache.
+func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int, near bool) {
+	done := csrRowsBlockSingleStrips(dst, x, k, rowPtr, col, val, lo, hi, near)
 	if done == k {
 		return
 	}

@@ -94,7 +94,7 @@ func shiftedSumSingleWide(out *float32, n int, c *float32, at *int, taps int, x 
 // The functions below do the strips of eight and of four columns and return the
 // number of columns done, as those of block_amd64.go.
 
-func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) (l int) {
+func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int, near bool) (l int) {
 	if !useFMA || k < 2 || lo >= hi {
 		return 0
 	}
@@ -102,7 +102,7 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	if len(col) == 0 || len(x) < k {
 		return 0
 	}
-	ahead := len(x) >= fetchSingle
+	ahead := !near && len(x) >= fetchSingle
 	for k-l >= 2 {
 		var f func(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
 		n := max(2, strip(l, k))

@@ -40,6 +40,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R10)(AX*4), BX
 	CMPQ         BX, R12
 	JCC          bad
@@ -117,6 +119,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R10)(AX*4), BX
 	CMPQ         BX, R12
 	JCC          bad
@@ -204,6 +208,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R10)(AX*4), BX
 	CMPQ         BX, R12
 	JCC          bad
@@ -282,6 +288,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R10)(AX*4), BX
 	CMPQ         BX, R12
 	JCC          bad
@@ -368,6 +376,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R15)(AX*4), BX
 	IMULQ        R8, BX
 	PREFETCHT1   (SI)(BX*1)
@@ -462,6 +472,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R15)(AX*4), BX
 	IMULQ        R8, BX
 	PREFETCHT1   (SI)(BX*1)
@@ -566,6 +578,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R15)(AX*4), BX
 	IMULQ        R8, BX
 	PREFETCHT1   (SI)(BX*1)
@@ -661,6 +675,8 @@ row:
 	JEQ  odd
 
 pair:
+	PREFETCHT0   AHEAD(R11)(AX*8)
+	PREFETCHT0   AHEAD(R10)(AX*4)
 	MOVL         (R15)(AX*4), BX
 	IMULQ        R8, BX
 	PREFETCHT1   (SI)(BX*1)

@@ -34,7 +34,7 @@ func TestSingleWithoutWide(t *testing.T) {
 					PanelSubAxpyNormSingle(newR, a, q, d, w, sums[w:], sums[2*w:], 1)
 					PanelStepDirectionSingle(newY, newP, a, newR, d, b, w)
 					product := make([]float32, 33*w)
-					CSRRowsBlockSingle(product, x, w, ptr, col, val, 0, 33)
+					CSRRowsBlockSingle(product, x, w, ptr, col, val, 0, 33, false)
 					shifted := slices.Clone(y)
 					AddShiftedSumSingle(shifted[:len(y)-1], a[:2], q, []int{1, 0})
 					return slices.Concat(newR, newY, newP, product, shifted), sums

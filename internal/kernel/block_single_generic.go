@@ -2,7 +2,7 @@
 
 package kernel
 
-func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) (l int) {
+func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int, near bool) (l int) {
 	return 0
 }
 

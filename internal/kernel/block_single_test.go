@@ -138,7 +138,7 @@ func TestCSRRowsBlockSingle(t *testing.T) {
 			x := single(random(rng, cols*k))
 			for _, r := range [][2]int{{0, rows}, {0, 0}, {3, 4}, {7, rows}} {
 				got := single(random(rng, (r[1]-r[0])*k))
-				CSRRowsBlockSingle(got, x, k, ptr, col, val, r[0], r[1])
+				CSRRowsBlockSingle(got, x, k, ptr, col, val, r[0], r[1], k%2 == 0)
 				for i := r[0]; i < r[1]; i++ {
 					for l := range k {
 						var s [2]float64
@@ -180,7 +180,7 @@ func TestCSRRowsBlockSingleChecksColumns(t *testing.T) {
 						t.Errorf("k = %d: column %d of 3 was read", k, bad)
 					}
 				}()
-				CSRRowsBlockSingle(make([]float32, k), make([]float32, 3*k), k, []int{0, 1}, []int32{bad}, []float64{1}, 0, 1)
+				CSRRowsBlockSingle(make([]float32, k), make([]float32, 3*k), k, []int{0, 1}, []int32{bad}, []float64{1}, 0, 1, false)
 			}()
 		}
 	}
