@@ -81,10 +81,16 @@ func (h *denoiseHessian) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 		right := min(left+panelWidth, cols)
 		j0, j1 := max(left-h.reach, 0), min(right, cols-h.reach)
 		m := j1 - j0
+		// Each row of the window begins with the row of x that it will add to.
+		begin := func(o []float32, i int) {
+			if i < h.rows {
+				copy(o, x[(i*cols+j0)*k:])
+			}
+		}
 		var o [kernel.MostFilterSize][]float32
 		for r := range size {
 			o[r] = t.ring[r][:(m+h.reach)*k]
-			clear(o[r])
+			begin(o[r], top+r)
 		}
 		for i := top; i <= last; i++ {
 			if i < h.rows-h.reach && m > 0 {
@@ -93,13 +99,10 @@ func (h *denoiseHessian) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 			}
 			o0 := o[0]
 			if from, to := max(lo, i*cols+left), min(hi, i*cols+right); i >= first && from < to {
-				out, in := dst[(from-lo)*k:(to-lo)*k], x[from*k:to*k]
-				for e, v := range o0[(from-i*cols-j0)*k:][:len(out)] {
-					out[e] = in[e] + v
-				}
+				copy(dst[(from-lo)*k:(to-lo)*k], o0[(from-i*cols-j0)*k:])
 			}
 			copy(o[:size], o[1:size])
-			clear(o0)
+			begin(o0, i+size)
 			o[size-1] = o0
 		}
 	}

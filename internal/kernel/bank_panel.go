@@ -46,8 +46,7 @@ func (p *PanelBank) Weighted(u, y []float32, m int, w []float32, pitch int) {
 	margin := (p.n - 1) * p.k
 	for f := range p.count {
 		plane := u[f*p.stride*p.k+margin:]
-		ShiftedSumSingle(plane[:m*p.k], p.forward[f*p.n*p.n:][:p.n*p.n], y, p.window)
-		MulRowsSingle(plane[:m*p.k], w[f*pitch:][:m], p.k)
+		WeightedSumSingle(plane[:m*p.k], p.forward[f*p.n*p.n:][:p.n*p.n], y, p.window, w[f*pitch:][:m], p.k)
 		clear(plane[m*p.k:][:margin])
 	}
 }

@@ -78,13 +78,17 @@ func fmaSingle(a, b, c float32) float32 {
 	return float32(s)
 }
 
-// MulRowsSingle multiplies row i of the panel u of k columns by w[i].
-func MulRowsSingle(u, w []float32, k int) {
-	if mulRowsSingle(u, w, k) {
+// WeightedSumSingle is [ShiftedSumSingle] for a panel out of k columns whose row i is then
+// multiplied by w[i].
+func WeightedSumSingle(out, c, x []float32, at []int, w []float32, k int) {
+	out = out[:len(w)*k]
+	at = shifts(len(out), c, x, at)
+	if weightedSingle(out, c, x, at, w, k) {
 		return
 	}
+	ShiftedSumSingle(out, c, x, at)
 	for i, f := range w {
-		row := u[i*k : i*k+k]
+		row := out[i*k : i*k+k]
 		for l, v := range row {
 			row[l] = f * v
 		}

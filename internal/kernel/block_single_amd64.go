@@ -74,9 +74,6 @@ func panelStepDiagSingle4(y, p, a, r, d, b *float32, stride, rows int)
 func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
 
 //go:noescape
-func mulRowsSingle8(u, w *float32, rows int)
-
-//go:noescape
 func panelDotSingle8Wide(p, q *float32, rows int, sums *float64)
 
 //go:noescape
@@ -132,12 +129,12 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	return l
 }
 
-func mulRowsSingle(u, w []float32, k int) bool {
-	if !useFMA || k != 8 || len(w) == 0 {
+func weightedSingle(out, c, x []float32, at []int, w []float32, k int) bool {
+	if !useFMA || k != 8 || len(w) == 0 || len(c) == 0 {
 		return false
 	}
-	_ = u[8*len(w)-1]
-	mulRowsSingle8(&u[0], &w[0], len(w))
+	_ = out[8*len(w)-1]
+	weightedSumSingle8(&out[0], len(w), &c[0], &at[0], len(c), &x[0], &w[0])
 	return true
 }
 
@@ -332,6 +329,9 @@ func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
 	}
 	return l
 }
+
+//go:noescape
+func weightedSumSingle8(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
 
 //go:noescape
 func flushSingle8(x *float64, y, p *float32, a, f *float64, rows int)

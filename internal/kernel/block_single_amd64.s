@@ -1280,25 +1280,6 @@ row:
 	VZEROUPPER
 	RET
 
-// func mulRowsSingle8(u, w *float32, rows int)
-TEXT ·mulRowsSingle8(SB), NOSPLIT, $8-24
-	MOVQ u+0(FP), DI
-	MOVQ w+8(FP), SI
-	MOVQ rows+16(FP), CX
-	FLUSH(AX)
-
-row:
-	VBROADCASTSS (SI), Y0
-	VMULPS       (DI), Y0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $32, DI
-	ADDQ         $4, SI
-	DECQ         CX
-	JNE          row
-	KEEP
-	VZEROUPPER
-	RET
-
 // TERM loads coefficient AX into Y15 and the address of its row into DX.
 #define TERM \
 	MOVQ         (R9)(AX*8), DX  \

@@ -156,17 +156,20 @@ func TestCSRRowsBlockSingle(t *testing.T) {
 	}
 }
 
-func TestMulRowsSingle(t *testing.T) {
+func TestWeightedSumSingle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(12, 1))
 	for k := 1; k <= 17; k++ {
-		for _, n := range []int{0, 1, 5} {
-			u, w := single(random(rng, n*k)), single(random(rng, n))
-			want := slices.Clone(u)
+		for _, n := range []int{0, 1, 5, 8, 21} {
+			x, c, w := single(random(rng, 20*k+n*k)), single(random(rng, 5)), single(random(rng, n))
+			at := []int{3 * k, 0, 20 * k, 7, 2 * k}
+			want := make([]float32, n*k)
+			ShiftedSumSingle(want, c, x, at)
 			for i := range want {
 				want[i] *= w[i/k]
 			}
-			MulRowsSingle(u, w, k)
-			sameSingle(t, fmt.Sprint("k = ", k), u, want)
+			got := single(random(rng, n*k))
+			WeightedSumSingle(got, c, x, at, w, k)
+			sameSingle(t, fmt.Sprint("k = ", k), got, want)
 		}
 	}
 }
