@@ -3,6 +3,7 @@ package problems
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -222,13 +223,33 @@ func (m *denoiseMixed) Apply(ctx context.Context, dst, u []float64) error {
 		return fmt.Errorf("problems: denoise: mixed product with len(dst) = %d and len(u) = %d, want %d and %d", len(dst), len(u), len(m.y), nw)
 	}
 	team := parallel.FromContext(ctx)
-	m.adjointOf(team, firstDerivative, dst, m.y, u[:m.filters])
-	if !m.learned {
+	// A direction often changes a few filters, as the columns of a Jacobian do: only
+	// those take part.
+	size := (m.reach + 1) * (m.reach + 1)
+	var weighted, changed []int
+	var scale, taps []float64
+	for k, du := range u[:m.filters] {
+		if du != 0 {
+			weighted, scale = append(weighted, k), append(scale, du)
+		}
+		if !m.learned {
+			continue
+		}
+		if f := u[m.filters+size*k:][:size]; slices.ContainsFunc(f, func(v float64) bool { return v != 0 }) {
+			changed, taps = append(changed, k), append(taps, f...)
+		}
+	}
+	parallel.Clear(team, dst)
+	if len(weighted) > 0 {
+		m.only(weighted).adjointOf(team, firstDerivative, dst, m.y, scale)
+	}
+	if len(changed) == 0 {
 		return nil
 	}
 	// The change of the filters, as a bank of its own.
-	change := m.experts
-	change.bank = kernel.NewBank(m.reach+1, u[m.filters:], m.cols, m.stride)
+	these := m.only(changed)
+	change := *these
+	change.bank = kernel.NewBank(m.reach+1, taps, m.cols, m.stride)
 	tmp := make([]float64, len(dst))
 	add := func(adjoint *experts, panel func(s *tile, i, j, n int) *planes) {
 		team.Run(m.bands(), parallel.TaskFunc(func(c int) {
@@ -238,15 +259,15 @@ func (m *denoiseMixed) Apply(ctx context.Context, dst, u []float64) error {
 		parallel.Axpy(team, dst, 1, tmp)
 	}
 	add(&change, func(s *tile, i, j, n int) *planes { // δF_kᵀ φ′(t_k)
-		m.responses(s, &s.t, m.y, i, j, n)
-		m.derivative(firstDerivative, &s.t, n)
+		these.responses(s, &s.t, m.y, i, j, n)
+		these.derivative(firstDerivative, &s.t, n)
 		return &s.t
 	})
-	add(&m.experts, func(s *tile, i, j, n int) *planes { // F_kᵀ (φ″(t_k) ∘ δF_k y)
-		m.responses(s, &s.t, m.y, i, j, n)
-		m.derivative(secondDerivative, &s.t, n)
+	add(these, func(s *tile, i, j, n int) *planes { // F_kᵀ (φ″(t_k) ∘ δF_k y)
+		these.responses(s, &s.t, m.y, i, j, n)
+		these.derivative(secondDerivative, &s.t, n)
 		change.responses(s, &s.u, m.y, i, j, n)
-		for k := range m.filters {
+		for k := range these.filters {
 			kernel.MulFloat64(s.t.plane(k, n), s.u.plane(k, n))
 		}
 		return &s.t

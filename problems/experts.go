@@ -39,6 +39,7 @@ type layout struct {
 	// tileWidth+reach positions between their margins.
 	stride int
 	tiles  sync.Pool
+	parts  []*layout // of fewer filters; nil in a part
 }
 
 // layouts belong to the filter sizes 3, 5 and 7.
@@ -48,9 +49,33 @@ var layouts = [3]*layout{newLayout(3), newLayout(5), newLayout(7)}
 func layoutOf(size int) *layout { return layouts[(size-3)/2] }
 
 func newLayout(size int) *layout {
-	l := &layout{filters: size*size - 1, reach: size - 1, stride: tileWidth + 3*(size-1) + 2}
+	l := newLayoutOf(size*size-1, size)
+	for n := range l.filters {
+		l.parts = append(l.parts, newLayoutOf(n, size))
+	}
+	return l
+}
+
+func newLayoutOf(filters, size int) *layout {
+	l := &layout{filters: filters, reach: size - 1, stride: tileWidth + 3*(size-1) + 2}
 	l.tiles.New = func() any { return l.newTile() }
 	return l
+}
+
+// only returns the experts with the given filters.
+func (e *experts) only(filters []int) *experts {
+	if len(filters) == e.filters {
+		return e
+	}
+	part := *e
+	part.layout, part.weight = e.parts[len(filters)], nil
+	var taps []float64
+	for _, k := range filters {
+		part.weight = append(part.weight, e.weight[k])
+		taps = append(taps, e.bank.Filter(k)...)
+	}
+	part.bank = kernel.NewBank(e.reach+1, taps, e.cols, e.stride)
+	return &part
 }
 
 // parameters returns the length of w.
