@@ -136,10 +136,11 @@ func (c *BlockCG) SolveBlock(ctx context.Context, a hvp.Operator, x, b []float64
 		c.allocate()
 	}
 	c.prepareColumns(inSingle)
-	if c.w > 0 && inSingle {
+	switch {
+	case c.w == 0:
+	case inSingle:
 		c.solveInSingle()
-	}
-	if c.w > 0 {
+	default:
 		c.iterations()
 	}
 	return c.close(ok)

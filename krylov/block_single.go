@@ -1,6 +1,7 @@
 package krylov
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -97,20 +98,36 @@ func (s *blockSingle) panelWidth(k int) int {
 // singleRows is the number of rows in a block of panels of width w.
 func singleRows(w int) int { return max(64, 2*parallel.BlockSize/w) }
 
-// solveInSingle solves the columns in single precision. Those that cannot be brought to
-// their tolerance in this precision are left in c.cols.
+// solveInSingle solves the columns in single precision, and those that cannot be brought
+// to their tolerance in this precision then in double precision.
 func (c *BlockCG) solveInSingle() {
 	s := &c.single
 	s.left = s.left[:0]
 	f := c.iterationsInSingle()
-	c.cols = append(c.cols, s.left...)
-	slices.Sort(c.cols)
-	c.w = len(c.cols)
-	if !f.failed() && c.w > 0 {
-		f = c.toDouble()
-	}
+	left := s.left
 	if f.failed() {
+		if f.status != IterationLimit { // not all have had that many
+			c.cols = append(c.cols, left...)
+			left = nil
+		}
 		c.endAll(f)
+	}
+	// Those that left at the same iteration go on together.
+	spent := func(l int) int { return c.state[l].res.Iterations }
+	slices.SortStableFunc(left, func(l, m int) int { return cmp.Compare(spent(l), spent(m)) })
+	for len(left) > 0 {
+		n := 1
+		for n < len(left) && spent(left[n]) == spent(left[0]) {
+			n++
+		}
+		c.res.Iterations = spent(left[0])
+		c.cols, left = append(c.cols[:0], left[:n]...), left[n:]
+		if f := c.toDouble(); f.failed() {
+			c.endAll(f)
+		}
+		if c.w > 0 {
+			c.iterations()
+		}
 	}
 }
 
@@ -359,6 +376,8 @@ func (c *BlockCG) correct() failure {
 			c.leave(m)
 		case truth > st.truth/2 && (late || truth > 4*st.norm) || !(rz > 0):
 			c.leave(m) // the recurrence has lost its way
+		case illConditioned(&st.t):
+			c.leave(m)
 		default:
 			st.truth, st.norm, s.top[l] = truth, truth, truth
 			// β was rz/before with the rz of the residual that is replaced.
@@ -374,6 +393,14 @@ func (c *BlockCG) correct() failure {
 	}
 	c.runBlocks((*singleTurn)(c))
 	return ok
+}
+
+// illConditioned reports whether the Ritz values are so far apart that directions in single
+// precision, 2⁻²⁴ of their size off, mean little to the smallest: iterations could be many
+// times those of double precision.
+func illConditioned(t *tridiagonal) bool {
+	least, largest := t.extremes()
+	return least < 0x1p-23*largest
 }
 
 // endSingle takes the columns that no longer iterate off the list, and narrows the panels

@@ -392,3 +392,78 @@ func TestBlockCGInSingleSameBits(t *testing.T) {
 		}
 	}
 }
+
+// TestBlockCGInSingleRandom: graph Laplacians of all conditions and sizes of entries, some
+// far beyond single precision. What is reported is true, and what double precision solves
+// is solved.
+func TestBlockCGInSingleRandom(t *testing.T) {
+	seeds := uint64(16)
+	if raceEnabled {
+		seeds = 2
+	}
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(seed, 99))
+		n := 4096 + rng.IntN(500)
+		d := make([]float64, n)
+		spread := 12 * rng.Float64()
+		for i := range d {
+			d[i] = math.Pow(10, spread*(rng.Float64()-0.5))
+		}
+		var ii, jj []int32
+		var vv []float64
+		sum := make([]float64, n)
+		for i := range n {
+			for range 3 {
+				j := rng.IntN(n)
+				if j == i {
+					continue
+				}
+				v := -rng.Float64() * math.Sqrt(d[i]*d[j])
+				ii, jj, vv = append(ii, int32(i), int32(j)), append(jj, int32(j), int32(i)), append(vv, v, v)
+				sum[i] -= v
+				sum[j] -= v
+			}
+		}
+		shift := math.Pow(10, -8*rng.Float64())
+		for i := range n {
+			ii, jj, vv = append(ii, int32(i)), append(jj, int32(i)), append(vv, sum[i]+shift*d[i])
+		}
+		scale := math.Pow(10, 60*(rng.Float64()-0.5))
+		if rng.IntN(2) == 0 {
+			scale = 1
+		}
+		for p := range vv {
+			vv[p] *= scale
+		}
+		a, err := hvp.NewCSRFromTriplets(n, n, ii, jj, vv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := 2 + rng.IntN(9)
+		b := make([]float64, n*k)
+		for i := range b {
+			if rng.IntN(3) > 0 {
+				b[i] = rng.NormFloat64() * math.Pow(10, 8*(rng.Float64()-0.5))
+			}
+		}
+		s := &krylov.Settings{RTol: math.Pow(10, -1-12*rng.Float64()), MaxIter: 20000}
+		if rng.IntN(2) == 0 {
+			s.Precond = inverseDiagonal(t, a)
+		}
+		x, y := make([]float64, n*k), make([]float64, n*k)
+		res, err := new(krylov.BlockCG).SolveBlock(t.Context(), a, x, b, k, s)
+		_, refErr := (&krylov.BlockCG{Double: true}).SolveBlock(t.Context(), a, y, b, k, s)
+		if err != nil && refErr == nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		for l, r := range res {
+			truth := residualNorm(t, a, column(x, k, l), column(b, k, l))
+			if r.Status == krylov.Converged && !(truth <= r.Tolerance*1.000001) {
+				t.Errorf("seed %d: column %d: %v of %v", seed, l, truth, r.Tolerance)
+			}
+			if r.TrueResidual >= 0 && math.Abs(truth-r.TrueResidual) > 1e-3*truth+1e-12*r.RHSNorm {
+				t.Errorf("seed %d: column %d: %v residual %v reported %v", seed, l, r.Status, truth, r.TrueResidual)
+			}
+		}
+	}
+}
