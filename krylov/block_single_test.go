@@ -397,7 +397,7 @@ func TestBlockCGInSingleSameBits(t *testing.T) {
 // far beyond single precision. What is reported is true, and what double precision solves
 // is solved.
 func TestBlockCGInSingleRandom(t *testing.T) {
-	seeds := uint64(16)
+	seeds := uint64(6)
 	if raceEnabled {
 		seeds = 2
 	}
