@@ -7,11 +7,11 @@
 // plain []float64. The caller owns all memory: no operator keeps dst or x, none
 // writes to x, dst and x never overlap, and Apply may be called from several
 // goroutines at once. What an operator can do beyond that, it says by further
-// methods ([Transposer], [RowRanger], [Blocker], [BlockRanger], [SingleBlockRanger], [Diagonaler],
-// [Structured]), as io.Copy finds io.WriterTo. A wrapper has the methods of all of them and
-// tells by [Conditional] which of them its parts can serve; so look for a
-// capability with [Trans], [Rows], [Block], [BlockRows], [Diag] and [StructureOf],
-// not with a bare type assertion.
+// methods ([Transposer], [RowRanger], [Blocker], [BlockRanger], [SingleBlockRanger],
+// [Diagonaler], [Structured]), as io.Copy finds io.WriterTo. A wrapper has the methods of
+// all of them and tells by [Conditional] which of them its parts can serve; so look for a
+// capability with [Trans], [Rows], [Block], [BlockRows], [BlockRowsSingle], [Diag] and
+// [StructureOf], not with a bare type assertion.
 //
 // Package hvptest checks all of this on any operator.
 //

@@ -57,8 +57,16 @@ func PanelFlushSingle(x []float64, k int, y, p []float32, w int, cols []PanelCol
 func PanelResidualSingle(r, p, d []float32, w int, b, ax []float64, k int, cols []PanelColumn, rr, rz, rp []float64, stride int) {
 	p = p[:len(r)]
 	done := 0
-	if d == nil && ax != nil && whole(cols, w, k) {
+	if (d == nil || w == 8) && ax != nil && whole(cols, w, k) {
 		done = residualSingle(r, p, w, b, ax, cols, rr, rz, rp, stride)
+		if d != nil { // the step of length zero sums up r∘D·r
+			var zero [8]float32
+			var norms, sums [8]float64
+			PanelSubAxpyNormSingle(r[:done], zero[:], r[:done], d[:done/w], w, norms[:], sums[:], 1)
+			for l, v := range sums {
+				rz[l*stride] = v
+			}
+		}
 	}
 	for _, c := range cols {
 		at := c.Single * stride

@@ -134,7 +134,11 @@ func weightedSingle(out, c, x []float32, at []int, w []float32, k int) bool {
 		return false
 	}
 	_ = out[8*len(w)-1]
-	weightedSumSingle8(&out[0], len(w), &c[0], &at[0], len(c), &x[0], &w[0])
+	if useWide {
+		weightedSumSingle8Wide(&out[0], len(w), &c[0], &at[0], len(c), &x[0], &w[0])
+	} else {
+		weightedSumSingle8(&out[0], len(w), &c[0], &at[0], len(c), &x[0], &w[0])
+	}
 	return true
 }
 
@@ -332,6 +336,9 @@ func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
 
 //go:noescape
 func weightedSumSingle8(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
+
+//go:noescape
+func weightedSumSingle8Wide(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
 
 //go:noescape
 func flushSingle8(x *float64, y, p *float32, a, f *float64, rows int)

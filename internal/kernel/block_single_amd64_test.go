@@ -23,6 +23,7 @@ func TestSingleWithoutWide(t *testing.T) {
 			for _, diag := range []bool{false, true} {
 				p, q, r, y := single(random(rng, n*w)), single(random(rng, n*w)), single(random(rng, n*w)), single(random(rng, n*w))
 				a, b, x := single(random(rng, w)), single(random(rng, w)), single(random(rng, 40*w))
+				b0 := single(random(rng, n))
 				var d []float32
 				if diag {
 					d = single(random(rng, n))
@@ -37,7 +38,9 @@ func TestSingleWithoutWide(t *testing.T) {
 					CSRRowsBlockSingle(product, x, w, ptr, col, val, 0, 33, false)
 					shifted := slices.Clone(y)
 					AddShiftedSumSingle(shifted[:len(y)-1], a[:2], q, []int{1, 0})
-					return slices.Concat(newR, newY, newP, product, shifted), sums
+					weighted := make([]float32, (n-1)*w)
+					WeightedSumSingle(weighted, a[:2], q, []int{w, 0}, b0[:n-1], w)
+					return slices.Concat(newR, newY, newP, product, shifted, weighted), sums
 				}
 				useWide, fetchSingle = wide, fetch
 				numbers, sums := run()
