@@ -7,231 +7,87 @@
 // Loops over rows of eight columns that follow each other, of which corrections are
 // made: panels in single precision beside such in double precision.
 
-// func flushSingle8(x *float64, y, p *float32, a, f *float64, rows int)
-TEXT ·flushSingle8(SB), NOSPLIT, $8-48
-	MOVQ x+0(FP), DX
-	MOVQ y+8(FP), SI
-	MOVQ p+16(FP), DI
-	MOVQ a+24(FP), AX
-	MOVQ f+32(FP), BX
-	MOVQ rows+40(FP), CX
-	FLUSH(R10)
-	VMOVUPD (AX), Y12
-	VMOVUPD 32(AX), Y13
-	VMOVUPD (BX), Y14
-	VMOVUPD 32(BX), Y15
+#define NEXTFLUSH ADDQ $64, DX; ADDQ $32, SI; ADDQ $32, DI
 
-row:
-	PREFETCHT0 AHEAD(DX)
-	PREFETCHT0 AHEAD(SI)
-	PREFETCHT0 AHEAD(DI)
-	VCVTPS2PD (DI), Y0
-	VCVTPS2PD 16(DI), Y1
-	VCVTPS2PD (SI), Y2
-	VCVTPS2PD 16(SI), Y3
-	VMULPD Y0, Y12, Y0
-	VMULPD Y1, Y13, Y1
-	VADDPD Y0, Y2, Y2
-	VADDPD Y1, Y3, Y3
-	VMULPD Y2, Y14, Y2
-	VMULPD Y3, Y15, Y3
-	VADDPD (DX), Y2, Y2
-	VADDPD 32(DX), Y3, Y3
-	VMOVUPD Y2, (DX)
-	VMOVUPD Y3, 32(DX)
-	ADDQ $64, DX
-	ADDQ $32, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNE row
-	KEEP
-	VZEROUPPER
-	RET
+#define FLUSHROW \
+	VCVTPS2PD (DI), Y0       \
+	VCVTPS2PD 16(DI), Y1     \
+	VCVTPS2PD (SI), Y2       \
+	VCVTPS2PD 16(SI), Y3     \
+	VMULPD    Y0, Y12, Y0    \
+	VMULPD    Y1, Y13, Y1    \
+	VADDPD    Y0, Y2, Y2     \
+	VADDPD    Y1, Y3, Y3     \
+	VMULPD    Y2, Y14, Y2    \
+	VMULPD    Y3, Y15, Y3    \
+	VADDPD    (DX), Y2, Y2   \
+	VADDPD    32(DX), Y3, Y3 \
+	VMOVUPD   Y2, (DX)       \
+	VMOVUPD   Y3, 32(DX)     \
+	NEXTFLUSH
+
+// func flushSingle8(x *float64, y, p *float32, a, f *float64, rows int)
+#define NAME ·flushSingle8
+#define FRAME $8-48
+#define LOAD MOVQ x+0(FP), DX; MOVQ y+8(FP), SI; MOVQ p+16(FP), DI; MOVQ a+24(FP), AX; MOVQ f+32(FP), BX; MOVQ rows+40(FP), CX; VMOVUPD (AX), Y12; VMOVUPD 32(AX), Y13; VMOVUPD (BX), Y14; VMOVUPD 32(BX), Y15
+#define FETCH2 PREFETCHT0 AHEAD(DX); PREFETCHT0 AHEAD(SI); PREFETCHT0 AHEAD(DI)
+#define PAIR FLUSHROW; FLUSHROW
+#define LAST FLUSHROW
+#define END 
+#include "block_rows_amd64.h"
+
+#define RESIDUALROW \
+	VMULPD      (R8), Y12, Y6   \
+	VMULPD      32(R8), Y13, Y7 \
+	VSUBPD      (R9), Y6, Y6    \
+	VSUBPD      32(R9), Y7, Y7  \
+	VMULPD      Y6, Y6, Y8      \
+	VMULPD      Y7, Y7, Y9      \
+	VADDPD      Y8, Y0, Y0      \
+	VADDPD      Y9, Y1, Y1      \
+	VMULPD      Y6, Y14, Y6     \
+	VMULPD      Y7, Y15, Y7     \
+	VCVTPD2PSY  Y6, X6          \
+	VCVTPD2PSY  Y7, X7          \
+	VMOVUPS     X6, (DI)        \
+	VMOVUPS     X7, 16(DI)      \
+	VCVTPS2PD   X6, Y6          \
+	VCVTPS2PD   X7, Y7          \
+	VFMADD231PD Y6, Y6, Y2      \
+	VFMADD231PD Y7, Y7, Y3      \
+	VCVTPS2PD   (SI), Y8        \
+	VCVTPS2PD   16(SI), Y9      \
+	VFMADD231PD Y8, Y6, Y4      \
+	VFMADD231PD Y9, Y7, Y5      \
+	ADDQ        $64, R8         \
+	ADDQ        $64, R9         \
+	ADDQ        $32, SI         \
+	ADDQ        $32, DI
 
 // func residualSingle8(r, p *float32, b, ax, scale, unit *float64, rows int, sums *float64)
-TEXT ·residualSingle8(SB), NOSPLIT, $8-64
-	MOVQ r+0(FP), DI
-	MOVQ p+8(FP), SI
-	MOVQ b+16(FP), R8
-	MOVQ ax+24(FP), R9
-	MOVQ scale+32(FP), AX
-	MOVQ unit+40(FP), BX
-	MOVQ rows+48(FP), CX
-	MOVQ sums+56(FP), DX
-	FLUSH(R10)
-	VMOVUPD (AX), Y12
-	VMOVUPD 32(AX), Y13
-	VMOVUPD (BX), Y14
-	VMOVUPD 32(BX), Y15
-	VXORPD Y0, Y0, Y0
-	VXORPD Y1, Y1, Y1
-	VXORPD Y2, Y2, Y2
-	VXORPD Y3, Y3, Y3
-	VXORPD Y4, Y4, Y4
-	VXORPD Y5, Y5, Y5
+#define NAME ·residualSingle8
+#define FRAME $8-64
+#define LOAD MOVQ r+0(FP), DI; MOVQ p+8(FP), SI; MOVQ b+16(FP), R8; MOVQ ax+24(FP), R9; MOVQ scale+32(FP), AX; MOVQ unit+40(FP), BX; MOVQ rows+48(FP), CX; MOVQ sums+56(FP), DX; VMOVUPD (AX), Y12; VMOVUPD 32(AX), Y13; VMOVUPD (BX), Y14; VMOVUPD 32(BX), Y15; VXORPD Y0, Y0, Y0; VXORPD Y1, Y1, Y1; VXORPD Y2, Y2, Y2; VXORPD Y3, Y3, Y3; VXORPD Y4, Y4, Y4; VXORPD Y5, Y5, Y5
+#define FETCH2 PREFETCHT0 AHEAD(R8); PREFETCHT0 AHEAD(R9); PREFETCHT0 AHEAD(SI)
+#define PAIR RESIDUALROW; RESIDUALROW
+#define LAST RESIDUALROW
+#define END VMOVUPD Y0, (DX); VMOVUPD Y1, 32(DX); VMOVUPD Y2, 64(DX); VMOVUPD Y3, 96(DX); VMOVUPD Y4, 128(DX); VMOVUPD Y5, 160(DX)
+#include "block_rows_amd64.h"
 
-row:
-	PREFETCHT0 AHEAD(R8)
-	PREFETCHT0 AHEAD(R9)
-	PREFETCHT0 AHEAD(SI)
-	VMULPD (R8), Y12, Y6
-	VMULPD 32(R8), Y13, Y7
-	VSUBPD (R9), Y6, Y6
-	VSUBPD 32(R9), Y7, Y7
-	VMULPD Y6, Y6, Y8
-	VMULPD Y7, Y7, Y9
-	VADDPD Y8, Y0, Y0
-	VADDPD Y9, Y1, Y1
-	VMULPD Y6, Y14, Y6
-	VMULPD Y7, Y15, Y7
-	VCVTPD2PSY Y6, X6
-	VCVTPD2PSY Y7, X7
-	VMOVUPS X6, (DI)
-	VMOVUPS X7, 16(DI)
-	VCVTPS2PD X6, Y6
-	VCVTPS2PD X7, Y7
-	VFMADD231PD Y6, Y6, Y2
-	VFMADD231PD Y7, Y7, Y3
-	VCVTPS2PD (SI), Y8
-	VCVTPS2PD 16(SI), Y9
-	VFMADD231PD Y8, Y6, Y4
-	VFMADD231PD Y9, Y7, Y5
-	ADDQ $64, R8
-	ADDQ $64, R9
-	ADDQ $32, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNE row
-	VMOVUPD Y0, (DX)
-	VMOVUPD Y1, 32(DX)
-	VMOVUPD Y2, 64(DX)
-	VMOVUPD Y3, 96(DX)
-	VMOVUPD Y4, 128(DX)
-	VMOVUPD Y5, 160(DX)
-	KEEP
-	VZEROUPPER
-	RET
+#define TURNROW \
+	VMULPS  (SI), Y14, Y0 \
+	VMULPS  (DI), Y15, Y1 \
+	VADDPS  Y1, Y0, Y0    \
+	VMOVUPS Y0, (DI)      \
+	ADDQ    $32, SI       \
+	ADDQ    $32, DI
 
 // func turnSingle8(p, r, c, b *float32, rows int)
-TEXT ·turnSingle8(SB), NOSPLIT, $8-40
-	MOVQ p+0(FP), DI
-	MOVQ r+8(FP), SI
-	MOVQ c+16(FP), AX
-	MOVQ b+24(FP), BX
-	MOVQ rows+32(FP), CX
-	FLUSH(R10)
-	VMOVUPS (AX), Y14
-	VMOVUPS (BX), Y15
-
-row:
-	PREFETCHT0 AHEAD(DI)
-	PREFETCHT0 AHEAD(SI)
-	VMULPS (SI), Y14, Y0
-	VMULPS (DI), Y15, Y1
-	VADDPS Y1, Y0, Y0
-	VMOVUPS Y0, (DI)
-	ADDQ $32, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNE row
-	KEEP
-	VZEROUPPER
-	RET
-
-// func weightedSumSingle8(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
-TEXT ·weightedSumSingle8(SB), NOSPLIT, $8-56
-	MOVQ out+0(FP), DI
-	MOVQ n+8(FP), CX
-	MOVQ c+16(FP), R8
-	MOVQ at+24(FP), R9
-	MOVQ taps+32(FP), R10
-	MOVQ x+40(FP), SI
-	MOVQ w+48(FP), R11
-	FLUSH(AX)
-	SUBQ $8, CX
-	JLT  rest
-
-wide:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	XORL AX, AX
-
-wideterm:
-	MOVQ         (R9)(AX*8), DX
-	VBROADCASTSS (R8)(AX*4), Y15
-	LEAQ         (SI)(DX*4), DX
-	VFMADD231PS (DX), Y15, Y0
-	VFMADD231PS 32(DX), Y15, Y1
-	VFMADD231PS 64(DX), Y15, Y2
-	VFMADD231PS 96(DX), Y15, Y3
-	VFMADD231PS 128(DX), Y15, Y4
-	VFMADD231PS 160(DX), Y15, Y5
-	VFMADD231PS 192(DX), Y15, Y6
-	VFMADD231PS 224(DX), Y15, Y7
-	INCQ AX
-	CMPQ AX, R10
-	JLT  wideterm
-	VBROADCASTSS (R11), Y8
-	VMULPS Y0, Y8, Y0
-	VMOVUPS Y0, (DI)
-	VBROADCASTSS 4(R11), Y9
-	VMULPS Y1, Y9, Y1
-	VMOVUPS Y1, 32(DI)
-	VBROADCASTSS 8(R11), Y10
-	VMULPS Y2, Y10, Y2
-	VMOVUPS Y2, 64(DI)
-	VBROADCASTSS 12(R11), Y11
-	VMULPS Y3, Y11, Y3
-	VMOVUPS Y3, 96(DI)
-	VBROADCASTSS 16(R11), Y8
-	VMULPS Y4, Y8, Y4
-	VMOVUPS Y4, 128(DI)
-	VBROADCASTSS 20(R11), Y9
-	VMULPS Y5, Y9, Y5
-	VMOVUPS Y5, 160(DI)
-	VBROADCASTSS 24(R11), Y10
-	VMULPS Y6, Y10, Y6
-	VMOVUPS Y6, 192(DI)
-	VBROADCASTSS 28(R11), Y11
-	VMULPS Y7, Y11, Y7
-	VMOVUPS Y7, 224(DI)
-	ADDQ $256, DI
-	ADDQ $256, SI
-	ADDQ $32, R11
-	SUBQ $8, CX
-	JGE  wide
-
-rest:
-	ADDQ $8, CX
-	JEQ  done
-
-one:
-	VXORPS Y0, Y0, Y0
-	XORL   AX, AX
-
-oneterm:
-	MOVQ         (R9)(AX*8), DX
-	VBROADCASTSS (R8)(AX*4), Y15
-	VFMADD231PS  (SI)(DX*4), Y15, Y0
-	INCQ AX
-	CMPQ AX, R10
-	JLT  oneterm
-	VBROADCASTSS (R11), Y8
-	VMULPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ $32, DI
-	ADDQ $32, SI
-	ADDQ $4, R11
-	DECQ CX
-	JNE  one
-
-done:
-	KEEP
-	VZEROUPPER
-	RET
+#define NAME ·turnSingle8
+#define FRAME $8-40
+#define LOAD MOVQ p+0(FP), DI; MOVQ r+8(FP), SI; MOVQ c+16(FP), AX; MOVQ b+24(FP), BX; MOVQ rows+32(FP), CX; VMOVUPS (AX), Y14; VMOVUPS (BX), Y15
+#define FETCH2 PREFETCHT0 AHEAD(DI); PREFETCHT0 AHEAD(SI)
+#define PAIR TURNROW; TURNROW
+#define LAST TURNROW
+#define END 
+#include "block_rows_amd64.h"

@@ -2,10 +2,12 @@
 //
 // func NAME(dst, x *float64, stride int, rowPtr *int, col []int32, val *float64, rows, cols, near, tail int, mask *int64) (valid bool)
 //
-// SETUP, ZERO, EVEN, ODD and STORE are those of a strip's width: EVEN adds the current
-// entry to the sums of the even entries, ODD the one after it to those of the odd ones. Rows
-// of the matrix that end at most at entry near fetch rows of x ahead.
-TEXT NAME(SB), NOSPLIT, $0-105
+// with panels of float32 in block_single_csr_amd64.s. SETUP, ZERO, EVEN, ODD and STORE are
+// those of a strip's width: EVEN adds the current entry to the sums of the even entries, ODD
+// the one after it to those of the odd ones. Rows of the matrix that end at most at entry
+// near fetch rows of x ahead, and STREAM the matrix itself. FRAME and DONE are those of
+// flush_amd64.h, or none.
+TEXT NAME(SB), NOSPLIT, FRAME
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ stride+16(FP), R8
@@ -34,6 +36,7 @@ row:
 	JGT  pair
 
 ahead:
+	STREAM
 	FETCH(4*LOOK)
 	EVEN
 	FETCH(4*LOOK+4)
@@ -44,6 +47,7 @@ ahead:
 	JMP  last
 
 pair:
+	STREAM
 	EVEN
 	ODD
 	ADDQ $2, AX
@@ -61,11 +65,13 @@ next:
 	ADDQ R8, DI
 	DECQ CX
 	JNE  row
+	DONE
 	MOVB $1, valid+104(FP)
 	VZEROUPPER
 	RET
 
 bad:
+	DONE
 	MOVB $0, valid+104(FP)
 	VZEROUPPER
 	RET

@@ -1,23 +1,16 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "block_entry_amd64.h"
 
 // Products of rows of a sparse matrix with strips of a panel: eight columns, five to
 // seven, four, three or one, and two. The loop is in block_csr_amd64.h. Lanes beyond a
 // strip are not read: a masked load does not touch what its mask leaves out. Masked
 // stores are slow on some processors, so these are in pieces.
 
-// FETCH asks for the row of x of the entry whose column is c bytes after the current one.
-// It goes to the second cache, which has room for more of them under way than the first.
-#define LOOK 64
-#define FETCH(c) MOVL c(R10)(AX*4), BX; IMULQ R8, BX; PREFETCHT1 (SI)(BX*1)
-
-// COLUMN leaves the offset of the row of x in BX.
-#define COLUMN(c) \
-	MOVL  c(R10)(AX*4), BX \
-	CMPQ  BX, R12          \
-	JCC   bad              \
-	IMULQ R8, BX
+#define FRAME $0-105
+#define DONE
+#define STREAM
 
 #define MASK MOVQ mask+96(FP), BX; VMOVUPD (BX), Y15
 

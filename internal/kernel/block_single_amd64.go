@@ -17,28 +17,16 @@ var (
 var fetchSingle = 2 * fetchFrom
 
 //go:noescape
-func csrBlockSingle8Wide(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+func csrBlockSingle8Wide(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols, near, tail int, mask *int64) (valid bool)
 
 //go:noescape
-func csrBlockSingle8WideAhead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+func csrBlockSingle8(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols, near, tail int, mask *int64) (valid bool)
 
 //go:noescape
-func csrBlockSingle8(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+func csrBlockSingle4(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols, near, tail int, mask *int64) (valid bool)
 
 //go:noescape
-func csrBlockSingle8Ahead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-
-//go:noescape
-func csrBlockSingle4(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-
-//go:noescape
-func csrBlockSingle4Ahead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-
-//go:noescape
-func csrBlockSingle2(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-
-//go:noescape
-func csrBlockSingle2Ahead(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
+func csrBlockSingle2(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols, near, tail int, mask *int64) (valid bool)
 
 //go:noescape
 func panelDotSingle8(p, q *float32, stride, rows int, sums *float64)
@@ -99,29 +87,21 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	if len(col) == 0 || len(x) < k {
 		return 0
 	}
-	ahead := !near && len(x) >= fetchSingle
+	ahead := -1 // no row ends there
+	if !near && len(x) >= fetchSingle {
+		ahead = len(col) - look - 2
+	}
 	for k-l >= 2 {
-		var f func(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols int) (valid bool)
-		n := max(2, strip(l, k))
-		switch {
-		case n == 8 && useWide && ahead:
-			f = csrBlockSingle8WideAhead
-		case n == 8 && useWide:
-			f = csrBlockSingle8Wide
-		case n == 8 && ahead:
-			f = csrBlockSingle8Ahead
-		case n == 8:
-			f = csrBlockSingle8
-		case n == 4 && ahead:
-			f = csrBlockSingle4Ahead
-		case n == 4:
-			f = csrBlockSingle4
-		case ahead:
-			f = csrBlockSingle2Ahead
-		default:
-			f = csrBlockSingle2
+		f, n := csrBlockSingle2, 2
+		switch w := strip(l, k); {
+		case w == 8 && useWide:
+			f, n = csrBlockSingle8Wide, w
+		case w == 8:
+			f, n = csrBlockSingle8, w
+		case w == 4:
+			f, n = csrBlockSingle4, w
 		}
-		if !f(&dst[l], &x[l], 4*k, &rowPtr[0], col, &val[0], hi-lo, len(x)/k) {
+		if !f(&dst[l], &x[l], 4*k, &rowPtr[0], col, &val[0], hi-lo, len(x)/k, ahead, 0, nil) {
 			panic("kernel: a column or row pointer of a sparse matrix is out of range")
 		}
 		l += n

@@ -5,466 +5,81 @@
 #include "flush_amd64.h"
 
 // Loops of block_single_amd64.s for rows of eight columns that follow each other, in
-// registers of 512 bits: two rows at a time in single precision, one in double. The sums of
-// even and of odd rows are apart, as they are in registers of 256 bits.
+// registers of 512 bits: two rows at a time in single precision, one in double. The bits
+// are the same.
+
+#define STREAMS2 PREFETCHT0 AHEAD(SI); PREFETCHT0 AHEAD(DI)
+#define NEXT2 ADDQ $64, SI; ADDQ $64, DI
+#define ZERO2 VPXORQ Z0, Z0, Z0; VPXORQ Z1, Z1, Z1
+
+#define DOT(at, S) \
+	VCVTPS2PD   at(SI), Z2 \
+	VCVTPS2PD   at(DI), Z3 \
+	VFMADD231PD Z3, Z2, S
 
 // func panelDotSingle8Wide(p, q *float32, rows int, sums *float64)
-TEXT ·panelDotSingle8Wide(SB), NOSPLIT, $8-32
-	MOVQ p+0(FP), SI
-	MOVQ q+8(FP), DI
-	MOVQ rows+16(FP), CX
-	MOVQ sums+24(FP), DX
-	FLUSH(AX)
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	SUBQ $2, CX
-	JLT  last
+#define NAME ·panelDotSingle8Wide
+#define FRAME $8-32
+#define LOAD MOVQ p+0(FP), SI; MOVQ q+8(FP), DI; MOVQ rows+16(FP), CX; MOVQ sums+24(FP), DX; ZERO2
+#define FETCH2 STREAMS2
+#define PAIR DOT(0, Z0); DOT(32, Z1); NEXT2
+#define LAST DOT(0, Z0)
+#define END VADDPD Z1, Z0, Z0; VMOVUPD Z0, (DX)
+#include "block_rows_amd64.h"
 
-pair:
-	PREFETCHT0 AHEAD(SI)
-	PREFETCHT0 AHEAD(DI)
-	VCVTPS2PD (SI), Z2
-	VCVTPS2PD (DI), Z3
-	VFMADD231PD Z3, Z2, Z0
-	VCVTPS2PD 32(SI), Z4
-	VCVTPS2PD 32(DI), Z5
-	VFMADD231PD Z5, Z4, Z1
-	ADDQ $64, SI
-	ADDQ $64, DI
-	SUBQ $2, CX
-	JGE  pair
-
-last:
-	ADDQ $2, CX
-	JEQ  done
-	VCVTPS2PD (SI), Z2
-	VCVTPS2PD (DI), Z3
-	VFMADD231PD Z3, Z2, Z0
-
-done:
-	VADDPD Z1, Z0, Z0
-	VMOVUPD Z0, (DX)
-	KEEP
-	VZEROUPPER
-	RET
+#define SUBTRACT(R4, R5, R15) \
+	VMULPS  (SI), R15, R4 \
+	VMOVUPS (DI), R5      \
+	VSUBPS  R4, R5, R5    \
+	VMOVUPS R5, (DI)
 
 // func panelSubSingle8Wide(r, a, q *float32, rows int, sums *float64)
-TEXT ·panelSubSingle8Wide(SB), NOSPLIT, $8-40
-	MOVQ r+0(FP), DI
-	MOVQ a+8(FP), AX
-	MOVQ q+16(FP), SI
-	MOVQ rows+24(FP), CX
-	MOVQ sums+32(FP), DX
-	FLUSH(BX)
-	VBROADCASTF64X4 (AX), Z15
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	SUBQ $2, CX
-	JLT  last
+#define NAME ·panelSubSingle8Wide
+#define FRAME $8-40
+#define LOAD MOVQ r+0(FP), DI; MOVQ a+8(FP), AX; MOVQ q+16(FP), SI; MOVQ rows+24(FP), CX; MOVQ sums+32(FP), DX; VBROADCASTF64X4 (AX), Z15; ZERO2
+#define FETCH2 STREAMS2
+#define PAIR SUBTRACT(Z4, Z5, Z15); VCVTPS2PD Y5, Z6; VEXTRACTF64X4 $1, Z5, Y7; VCVTPS2PD Y7, Z7; VFMADD231PD Z6, Z6, Z0; VFMADD231PD Z7, Z7, Z1; NEXT2
+#define LAST SUBTRACT(Y4, Y5, Y15); VCVTPS2PD Y5, Z6; VFMADD231PD Z6, Z6, Z0
+#define END VADDPD Z1, Z0, Z0; VMOVUPD Z0, (DX)
+#include "block_rows_amd64.h"
 
-pair:
-	PREFETCHT0 AHEAD(SI)
-	PREFETCHT0 AHEAD(DI)
-	VMULPS (SI), Z15, Z4
-	VMOVUPS (DI), Z5
-	VSUBPS Z4, Z5, Z5
-	VMOVUPS Z5, (DI)
-	VCVTPS2PD Y5, Z6
-	VEXTRACTF64X4 $1, Z5, Y7
-	VCVTPS2PD Y7, Z7
-	VFMADD231PD Z6, Z6, Z0
-	VFMADD231PD Z7, Z7, Z1
-	ADDQ $64, SI
-	ADDQ $64, DI
-	SUBQ $2, CX
-	JGE  pair
-
-last:
-	ADDQ $2, CX
-	JEQ  done
-	VMULPS (SI), Y15, Y4
-	VMOVUPS (DI), Y5
-	VSUBPS Y4, Y5, Y5
-	VMOVUPS Y5, (DI)
-	VCVTPS2PD Y5, Z6
-	VFMADD231PD Z6, Z6, Z0
-
-done:
-	VADDPD Z1, Z0, Z0
-	VMOVUPD Z0, (DX)
-	KEEP
-	VZEROUPPER
-	RET
+#define SUBDIAG(at, dat, S, U) \
+	VMULPS       at(SI), Y15, Y4 \
+	VMOVUPS      at(DI), Y5      \
+	VSUBPS       Y4, Y5, Y5      \
+	VMOVUPS      Y5, at(DI)      \
+	VBROADCASTSS dat(R9), Y8     \
+	VMULPS       Y5, Y8, Y8      \
+	VCVTPS2PD    Y5, Z6          \
+	VCVTPS2PD    Y8, Z7          \
+	VFMADD231PD  Z6, Z6, S       \
+	VFMADD231PD  Z7, Z6, U
 
 // func panelSubDiagSingle8Wide(r, a, q, d *float32, rows int, sums *float64)
-TEXT ·panelSubDiagSingle8Wide(SB), NOSPLIT, $8-48
-	MOVQ r+0(FP), DI
-	MOVQ a+8(FP), AX
-	MOVQ q+16(FP), SI
-	MOVQ d+24(FP), R9
-	MOVQ rows+32(FP), CX
-	MOVQ sums+40(FP), DX
-	FLUSH(BX)
-	VMOVUPS (AX), Y15
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	SUBQ $2, CX
-	JLT  last
+#define NAME ·panelSubDiagSingle8Wide
+#define FRAME $8-48
+#define LOAD MOVQ r+0(FP), DI; MOVQ a+8(FP), AX; MOVQ q+16(FP), SI; MOVQ d+24(FP), R9; MOVQ rows+32(FP), CX; MOVQ sums+40(FP), DX; VMOVUPS (AX), Y15; ZERO2; VPXORQ Z2, Z2, Z2; VPXORQ Z3, Z3, Z3
+#define FETCH2 STREAMS2
+#define PAIR SUBDIAG(0, 0, Z0, Z2); SUBDIAG(32, 4, Z1, Z3); ADDQ $8, R9; NEXT2
+#define LAST SUBDIAG(0, 0, Z0, Z2)
+#define END VADDPD Z1, Z0, Z0; VADDPD Z3, Z2, Z2; VMOVUPD Z0, (DX); VMOVUPD Z2, 64(DX)
+#include "block_rows_amd64.h"
 
-pair:
-	PREFETCHT0 AHEAD(SI)
-	PREFETCHT0 AHEAD(DI)
-	VMULPS (SI), Y15, Y4
-	VMOVUPS (DI), Y5
-	VSUBPS Y4, Y5, Y5
-	VMOVUPS Y5, (DI)
-	VBROADCASTSS (R9), Y8
-	VMULPS Y5, Y8, Y8
-	VCVTPS2PD Y5, Z6
-	VCVTPS2PD Y8, Z7
-	VFMADD231PD Z6, Z6, Z0
-	VFMADD231PD Z7, Z6, Z2
-	VMULPS 32(SI), Y15, Y4
-	VMOVUPS 32(DI), Y5
-	VSUBPS Y4, Y5, Y5
-	VMOVUPS Y5, 32(DI)
-	VBROADCASTSS 4(R9), Y8
-	VMULPS Y5, Y8, Y8
-	VCVTPS2PD Y5, Z6
-	VCVTPS2PD Y8, Z7
-	VFMADD231PD Z6, Z6, Z1
-	VFMADD231PD Z7, Z6, Z3
-	ADDQ $64, SI
-	ADDQ $64, DI
-	ADDQ $8, R9
-	SUBQ $2, CX
-	JGE  pair
-
-last:
-	ADDQ $2, CX
-	JEQ  done
-	VMULPS (SI), Y15, Y4
-	VMOVUPS (DI), Y5
-	VSUBPS Y4, Y5, Y5
-	VMOVUPS Y5, (DI)
-	VBROADCASTSS (R9), Y8
-	VMULPS Y5, Y8, Y8
-	VCVTPS2PD Y5, Z6
-	VCVTPS2PD Y8, Z7
-	VFMADD231PD Z6, Z6, Z0
-	VFMADD231PD Z7, Z6, Z2
-
-done:
-	VADDPD Z1, Z0, Z0
-	VADDPD Z3, Z2, Z2
-	VMOVUPD Z0, (DX)
-	VMOVUPD Z2, 64(DX)
-	KEEP
-	VZEROUPPER
-	RET
+#define STEP(R0, R1, R14, R15) \
+	VMOVUPS (DI), R0     \
+	VMULPS  R0, R15, R1  \
+	VADDPS  (DX), R1, R1 \
+	VMOVUPS R1, (DX)     \
+	VMULPS  R0, R14, R0  \
+	VADDPS  (SI), R0, R0 \
+	VMOVUPS R0, (DI)
 
 // func panelStepSingle8Wide(y, p, a, r, b *float32, rows int)
-TEXT ·panelStepSingle8Wide(SB), NOSPLIT, $8-48
-	MOVQ y+0(FP), DX
-	MOVQ p+8(FP), DI
-	MOVQ a+16(FP), AX
-	MOVQ r+24(FP), SI
-	MOVQ b+32(FP), BX
-	MOVQ rows+40(FP), CX
-	FLUSH(R10)
-	VBROADCASTF64X4 (AX), Z15
-	VBROADCASTF64X4 (BX), Z14
-	SUBQ $2, CX
-	JLT  last
-
-pair:
-	PREFETCHT0 AHEAD(DI)
-	PREFETCHT0 AHEAD(DX)
-	PREFETCHT0 AHEAD(SI)
-	VMOVUPS (DI), Z0
-	VMULPS Z0, Z15, Z1
-	VADDPS (DX), Z1, Z1
-	VMOVUPS Z1, (DX)
-	VMULPS Z0, Z14, Z0
-	VADDPS (SI), Z0, Z0
-	VMOVUPS Z0, (DI)
-	ADDQ $64, DX
-	ADDQ $64, SI
-	ADDQ $64, DI
-	SUBQ $2, CX
-	JGE  pair
-
-last:
-	ADDQ $2, CX
-	JEQ  done
-	VMOVUPS (DI), Y0
-	VMULPS Y0, Y15, Y1
-	VADDPS (DX), Y1, Y1
-	VMOVUPS Y1, (DX)
-	VMULPS Y0, Y14, Y0
-	VADDPS (SI), Y0, Y0
-	VMOVUPS Y0, (DI)
-
-done:
-	KEEP
-	VZEROUPPER
-	RET
-
-// TERM loads coefficient AX into Z15 and the address of its row into DX.
-#define TERM \
-	MOVQ         (R9)(AX*8), DX  \
-	VBROADCASTSS (R8)(AX*4), Z15 \
-	LEAQ         (SI)(DX*4), DX
-
-#define MULADD(b, s) VFMADD231PS b(DX), Z15, s
-
-// func shiftedSumSingleWide(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
-TEXT ·shiftedSumSingleWide(SB), NOSPLIT, $8-49
-	MOVQ    out+0(FP), DI
-	MOVQ    n+8(FP), CX
-	MOVQ    c+16(FP), R8
-	MOVQ    at+24(FP), R9
-	MOVQ    taps+32(FP), R10
-	MOVQ    x+40(FP), SI
-	MOVBLZX add+48(FP), R11
-	FLUSH(AX)
-	SUBQ    $128, CX
-	JLT     rest
-
-wide:
-	TESTL R11, R11
-	JEQ   widezero
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	JMP widesum
-
-widezero:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-
-widesum:
-	XORL AX, AX
-
-wideterm:
-	TERM
-	MULADD(0, Z0)
-	MULADD(64, Z1)
-	MULADD(128, Z2)
-	MULADD(192, Z3)
-	MULADD(256, Z4)
-	MULADD(320, Z5)
-	MULADD(384, Z6)
-	MULADD(448, Z7)
-	INCQ AX
-	CMPQ AX, R10
-	JLT  wideterm
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	ADDQ $512, DI
-	ADDQ $512, SI
-	SUBQ $128, CX
-	JGE  wide
-
-rest:
-	ADDQ $112, CX
-	JLT  few
-
-sixteen:
-	VPXORQ  Z0, Z0, Z0
-	TESTL   R11, R11
-	JEQ     sixteensum
-	VMOVUPS (DI), Z0
-
-sixteensum:
-	XORL AX, AX
-
-sixteenterm:
-	TERM
-	MULADD(0, Z0)
-	INCQ AX
-	CMPQ AX, R10
-	JLT  sixteenterm
-	VMOVUPS Z0, (DI)
-	ADDQ $64, DI
-	ADDQ $64, SI
-	SUBQ $16, CX
-	JGE  sixteen
-
-few:
-	ADDQ $16, CX
-	JEQ  done
-
-	// The last ones under a mask, which keeps from reading beyond the end.
-	MOVL   $1, AX
-	SHLL   CX, AX
-	DECL   AX
-	KMOVW  AX, K1
-	VPXORQ Z0, Z0, Z0
-	TESTL  R11, R11
-	JEQ    fewsum
-	VMOVUPS.Z (DI), K1, Z0
-
-fewsum:
-	XORL AX, AX
-
-fewterm:
-	TERM
-	VFMADD231PS (DX), Z15, K1, Z0
-	INCQ AX
-	CMPQ AX, R10
-	JLT  fewterm
-	VMOVUPS Z0, K1, (DI)
-
-done:
-	KEEP
-	VZEROUPPER
-	RET
-
-DATA  pairs<>+0(SB)/4, $0
-DATA  pairs<>+4(SB)/4, $0
-DATA  pairs<>+8(SB)/4, $0
-DATA  pairs<>+12(SB)/4, $0
-DATA  pairs<>+16(SB)/4, $0
-DATA  pairs<>+20(SB)/4, $0
-DATA  pairs<>+24(SB)/4, $0
-DATA  pairs<>+28(SB)/4, $0
-DATA  pairs<>+32(SB)/4, $1
-DATA  pairs<>+36(SB)/4, $1
-DATA  pairs<>+40(SB)/4, $1
-DATA  pairs<>+44(SB)/4, $1
-DATA  pairs<>+48(SB)/4, $1
-DATA  pairs<>+52(SB)/4, $1
-DATA  pairs<>+56(SB)/4, $1
-DATA  pairs<>+60(SB)/4, $1
-GLOBL pairs<>(SB), RODATA|NOPTR, $64
-
-DATA  two<>+0(SB)/4, $2
-GLOBL two<>(SB), RODATA|NOPTR, $4
-
-// The weights of sixteen rows are spread over eight registers by Z16 … Z23, which hold
-// 2i eight times and then 2i+1 eight times.
-//
-// func weightedSumSingle8Wide(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
-TEXT ·weightedSumSingle8Wide(SB), NOSPLIT, $8-56
-	MOVQ out+0(FP), DI
-	MOVQ n+8(FP), CX
-	MOVQ c+16(FP), R8
-	MOVQ at+24(FP), R9
-	MOVQ taps+32(FP), R10
-	MOVQ x+40(FP), SI
-	MOVQ w+48(FP), R11
-	FLUSH(AX)
-	SUBQ $16, CX
-	JLT  rest
-	VPBROADCASTD two<>(SB), Z24
-	VMOVDQU32 pairs<>(SB), Z16
-	VPADDD Z24, Z16, Z17
-	VPADDD Z24, Z17, Z18
-	VPADDD Z24, Z18, Z19
-	VPADDD Z24, Z19, Z20
-	VPADDD Z24, Z20, Z21
-	VPADDD Z24, Z21, Z22
-	VPADDD Z24, Z22, Z23
-
-wide:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	XORL AX, AX
-
-wideterm:
-	TERM
-	MULADD(0, Z0)
-	MULADD(64, Z1)
-	MULADD(128, Z2)
-	MULADD(192, Z3)
-	MULADD(256, Z4)
-	MULADD(320, Z5)
-	MULADD(384, Z6)
-	MULADD(448, Z7)
-	INCQ AX
-	CMPQ AX, R10
-	JLT  wideterm
-	VMOVUPS (R11), Z14
-	VPERMPS Z14, Z16, Z8
-	VMULPS Z0, Z8, Z0
-	VMOVUPS Z0, (DI)
-	VPERMPS Z14, Z17, Z9
-	VMULPS Z1, Z9, Z1
-	VMOVUPS Z1, 64(DI)
-	VPERMPS Z14, Z18, Z10
-	VMULPS Z2, Z10, Z2
-	VMOVUPS Z2, 128(DI)
-	VPERMPS Z14, Z19, Z11
-	VMULPS Z3, Z11, Z3
-	VMOVUPS Z3, 192(DI)
-	VPERMPS Z14, Z20, Z8
-	VMULPS Z4, Z8, Z4
-	VMOVUPS Z4, 256(DI)
-	VPERMPS Z14, Z21, Z9
-	VMULPS Z5, Z9, Z5
-	VMOVUPS Z5, 320(DI)
-	VPERMPS Z14, Z22, Z10
-	VMULPS Z6, Z10, Z6
-	VMOVUPS Z6, 384(DI)
-	VPERMPS Z14, Z23, Z11
-	VMULPS Z7, Z11, Z7
-	VMOVUPS Z7, 448(DI)
-	ADDQ $512, DI
-	ADDQ $512, SI
-	ADDQ $64, R11
-	SUBQ $16, CX
-	JGE  wide
-
-rest:
-	ADDQ $16, CX
-	JEQ  done
-
-one:
-	VXORPS Y0, Y0, Y0
-	XORL   AX, AX
-
-oneterm:
-	TERM
-	VFMADD231PS (DX), Y15, Y0
-	INCQ AX
-	CMPQ AX, R10
-	JLT  oneterm
-	VBROADCASTSS (R11), Y8
-	VMULPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ $32, DI
-	ADDQ $32, SI
-	ADDQ $4, R11
-	DECQ CX
-	JNE  one
-
-done:
-	KEEP
-	VZEROUPPER
-	RET
+#define NAME ·panelStepSingle8Wide
+#define FRAME $8-48
+#define LOAD MOVQ y+0(FP), DX; MOVQ p+8(FP), DI; MOVQ a+16(FP), AX; MOVQ r+24(FP), SI; MOVQ b+32(FP), BX; MOVQ rows+40(FP), CX; VBROADCASTF64X4 (AX), Z15; VBROADCASTF64X4 (BX), Z14
+#define FETCH2 STREAMS2; PREFETCHT0 AHEAD(DX)
+#define PAIR STEP(Z0, Z1, Z14, Z15); NEXT2; ADDQ $64, DX
+#define LAST STEP(Y0, Y1, Y14, Y15)
+#define END 
+#include "block_rows_amd64.h"
