@@ -200,6 +200,7 @@ func (c *BlockCG) beginSingle() failure {
 	for m := range c.cols {
 		s.slot[m], s.live[m] = m, true
 		st := c.at(m)
+		st.res.Method = "block cg in single precision"
 		_, e := math.Frexp(st.norm)
 		s.unit[m], s.top[m] = math.Ldexp(1, -e), st.norm
 	}
@@ -479,6 +480,7 @@ func (c *BlockCG) toDouble() failure {
 		}
 		st.truth, st.norm, st.res.Residual = truth, truth, truth/st.scale
 		st.t.restart()
+		st.res.Method, st.res.Path = c.String(), st.res.Method+" → "+c.String()
 		c.scatter(c.r, c.rc, c.w, m)
 	}
 	c.dropEnded()

@@ -154,8 +154,12 @@ func TestBlockCGInSingleIsTried(t *testing.T) {
 	for i, double := range []bool{false, true} {
 		x[i] = make([]float64, n*k)
 		m := krylov.BlockCG{Double: double}
-		if _, err := m.SolveBlock(t.Context(), a, x[i], b, k, nil); err != nil {
+		results, err := m.SolveBlock(t.Context(), a, x[i], b, k, nil)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if single := results[k-1].Method != m.String(); single == double || results[k-1].Path != "" {
+			t.Errorf("double %v: method %q, path %q", double, results[k-1].Method, results[k-1].Path)
 		}
 	}
 	if slices.Equal(x[0], x[1]) {
@@ -298,6 +302,10 @@ func TestBlockCGInSingleLeaves(t *testing.T) {
 		for l, res := range results {
 			truth := residualNorm(t, a, column(x, k, l), column(b, k, l))
 			if l == 2 {
+				// The diagonal is beyond the range of single precision.
+				if want := "block cg in single precision → block cg"; pre == nil && res.Path != want {
+					t.Errorf("the column that leaves: path %q", res.Path)
+				}
 				if !(truth < math.Inf(1)) || math.Abs(truth-res.TrueResidual) > 1e-6*res.TrueResidual {
 					t.Errorf("the column that leaves: %v, residual %v, reported %v", res.Status, truth, res.TrueResidual)
 				}

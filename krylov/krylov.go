@@ -122,7 +122,8 @@ type Progress struct {
 type Result struct {
 	Status Status
 	// Method is the method that produced x. Path names all methods tried, in
-	// order, when there was more than one.
+	// order, when there was more than one, as where [BlockCG] began in single
+	// precision and went on in double precision.
 	Method, Path string
 	Iterations   int
 	// Restarts counts the times that the recurrence claimed a convergence that
