@@ -241,7 +241,7 @@ func (e *Estimator) openSeveral(ctx context.Context, p Equation, y, w []float64,
 // polynomial does too, one system at a time.
 func shareable(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Operator) error {
 	m, is := s.Precond.(precond.Preconditioner)
-	if _, single := hvp.BlockRowsSingle(a); !is || !single {
+	if !is || !krylov.InSingle(a, nil) {
 		return nil
 	}
 	if _, polynomial := precond.Plain(m).(*precond.Chebyshev); !polynomial {
@@ -253,17 +253,6 @@ func shareable(ctx context.Context, rep *Report, s *krylov.Settings, a hvp.Opera
 	}
 	s.Precond, rep.Precond = jacobi, "jacobi"
 	return nil
-}
-
-// inSingle reports whether [krylov.BlockCG] can solve with panels in single precision.
-func inSingle(a hvp.Operator, s *krylov.Settings) bool {
-	m := s.Precond
-	if d, is := m.(hvp.Delegator); is {
-		m = d.Delegate()
-	}
-	_, diagonal := m.(hvp.DiagonalMatrix)
-	_, single := hvp.BlockRowsSingle(a)
-	return single && (m == nil || diagonal)
 }
 
 // fewestTogether is the number of systems from which on they are solved together.
@@ -288,7 +277,7 @@ func (e *Estimator) sharing(a hvp.Operator, s *krylov.Settings) sharing {
 		}
 		a = t
 	}
-	if !inSingle(a, s) {
+	if !krylov.InSingle(a, s.Precond) {
 		if _, has := hvp.Block(a); !has {
 			return oneByOne
 		}

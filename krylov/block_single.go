@@ -53,15 +53,26 @@ const singlePatience = 1000
 // panels are in the second cache in any case.
 const singleLeast = 4096
 
+// InSingle reports whether [BlockCG] solves systems with a, preconditioned by m, which may
+// be nil, with panels in single precision, unless their columns are few or their numbers
+// out of its range.
+func InSingle(a, m hvp.Operator) bool {
+	if n, _ := a.Dims(); n < singleLeast || !kernel.SinglePanels() {
+		return false
+	}
+	if d, is := m.(hvp.Delegator); is {
+		m = d.Delegate()
+	}
+	_, diagonal := m.(hvp.DiagonalMatrix)
+	_, can := hvp.BlockRowsSingle(a)
+	return can && (m == nil || diagonal)
+}
+
 // openSingle says whether the solve can begin in single precision.
 func (c *BlockCG) openSingle() bool {
 	s := &c.single
-	s.a = nil
-	if c.Double || c.n < singleLeast || c.k < 2 || c.m != nil && c.d == nil {
-		return false
-	}
-	a, can := hvp.BlockRowsSingle(c.a)
-	if !can {
+	s.a, s.w, s.slot = nil, 0, parallel.Grow(s.slot, c.k)
+	if c.Double || c.k < 2 || !InSingle(c.a, c.m) {
 		return false
 	}
 	s.d = s.d[:0]
@@ -79,7 +90,7 @@ func (c *BlockCG) openSingle() bool {
 			s.d = s.d[:0]
 		}
 	}
-	s.a = a
+	s.a, _ = hvp.BlockRowsSingle(c.a)
 	return true
 }
 

@@ -16,6 +16,10 @@ var (
 // are needed: as many bytes as fetchFrom.
 var fetchSingle = 2 * fetchFrom
 
+// SinglePanels reports whether panels in single precision are faster than those in
+// double precision here.
+func SinglePanels() bool { return useFMA }
+
 //go:noescape
 func csrBlockSingle8Wide(dst, x *float32, stride int, rowPtr *int, col []int32, val *float64, rows, cols, near, tail int, mask *int64) (valid bool)
 

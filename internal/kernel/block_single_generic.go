@@ -2,6 +2,10 @@
 
 package kernel
 
+// SinglePanels reports whether panels in single precision are faster than those in
+// double precision here: the plain loops are not.
+func SinglePanels() bool { return false }
+
 func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int, near bool) (l int) {
 	return 0
 }
