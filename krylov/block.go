@@ -51,7 +51,8 @@ import (
 // # Cost
 //
 // Memory beyond x and b: three n×k panels, four with a preconditioner that is
-// not diagonal, and 3n; less in single precision. Traffic per iteration: see the loop.
+// not diagonal, and 3n; as much in single precision, whose panels have 2, 4 or a multiple
+// of eight columns. Traffic per iteration: see the loop.
 // Operators and preconditioners without block products are applied column by column.
 type BlockCG struct {
 	// Double says to keep all panels in double precision from the beginning.
