@@ -37,6 +37,8 @@ type blockSingle struct {
 	first      int                  // iteration of the first claim since the last correction; 0 means none
 	corrected  int                  // iteration of the last correction
 	left       []int                // columns for double precision
+	poly       panelPolynomial
+	z          []float32 // preconditioned residuals: r itself without a polynomial
 }
 
 // correctionDrop is by how much a residual has fallen since the last correction when the
@@ -167,6 +169,9 @@ func (c *BlockCG) iterationsInSingle() failure {
 		c.res.InProducts += time.Since(begin)
 		c.singleCurvatures()
 		c.runBlocks((*singleResidual)(c))
+		if c.single.poly.steps > 0 {
+			c.polynomial()
+		}
 		correct := c.singleNorms()
 		if !correct {
 			c.runBlocks((*singleDirection)(c))
@@ -208,6 +213,7 @@ func (c *BlockCG) beginSingle() failure {
 	clear(s.beta)
 	clear(s.gamma)
 	s.w, s.first, s.corrected = w, 0, 0
+	s.poly.wanted, s.poly.steps, s.z = c.wantPolynomial(), 0, s.r
 	for m := range c.cols {
 		s.slot[m], s.live[m] = m, true
 		st := c.at(m)
@@ -302,7 +308,7 @@ func (c *BlockCG) singleNorms() (correct bool) {
 		st := c.at(m)
 		rr := c.sum(c.part0, l)
 		rz := rr
-		if len(s.d) > 0 {
+		if len(s.d) > 0 || s.poly.steps > 0 {
 			rz = c.sum(c.part1, l)
 		}
 		st.res.Reductions++
@@ -316,7 +322,9 @@ func (c *BlockCG) singleNorms() (correct bool) {
 		}
 		live++
 		st.norm, st.rz = norm, rz
-		st.t.append(float64(s.alpha[l]), beta)
+		if s.poly.steps == 0 { // the Ritz values of the operator itself
+			st.t.append(float64(s.alpha[l]), beta)
+		}
 		s.beta[l] = float32(beta)
 		s.top[l] = max(s.top[l], norm)
 		switch {
@@ -331,7 +339,8 @@ func (c *BlockCG) singleNorms() (correct bool) {
 	}
 	// Columns that claim to have converged wait for the others, not for long. If a
 	// residual does not fall, it may be for want of digits.
-	late := c.res.Iterations+1-s.corrected >= singlePatience+2*s.corrected
+	late := c.res.Iterations+1-s.corrected >= singlePatience+2*s.corrected ||
+		s.poly.wanted && c.res.Iterations+1 >= polynomialStart
 	return correct || late || claims > 0 && (claims == live || c.res.Iterations+1-s.first >= 2+s.first/16)
 }
 
@@ -366,6 +375,14 @@ func (c *BlockCG) correct() failure {
 	if s.inRows {
 		c.res.InProducts += time.Since(begin)
 	}
+	begins := s.poly.wanted && c.res.Iterations >= polynomialStart
+	if begins {
+		c.startPolynomial()
+		begins = s.poly.steps > 0
+	}
+	if s.poly.steps > 0 {
+		c.polynomial()
+	}
 	late := c.res.Iterations-s.corrected >= singlePatience+2*s.corrected
 	s.first, s.corrected = 0, c.res.Iterations
 	ended := false
@@ -396,12 +413,19 @@ func (c *BlockCG) correct() failure {
 			beta := float64(s.beta[l]) * rz / st.rz
 			st.rz = rz
 			s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*rp/rz)
+			if begins { // the directions of before know nothing of the polynomial
+				s.beta[l], s.gamma[l] = 0, 1
+			}
 		}
 		ended = ended || !s.live[l]
 	}
 	if ended {
+		w := s.w
 		c.endSingle()
 		c.sources()
+		if s.w < w && s.poly.steps > 0 && c.w > 0 {
+			c.polynomial() // of narrower panels
+		}
 	}
 	c.runBlocks((*singleTurn)(c))
 	return ok
@@ -455,6 +479,7 @@ func (c *BlockCG) narrow(w int) {
 		*panel, s.q = s.q[:c.n*w], s.from[:c.n*w]
 	}
 	s.from, s.y = nil, s.y[:c.n*w] // y is zero
+	s.z = s.r
 	for m, l := range c.keep {
 		s.live[m], s.unit[m], s.top[m] = s.live[l], s.unit[l], s.top[l]
 		s.alpha[m], s.beta[m], s.gamma[m] = s.alpha[l], s.beta[l], s.gamma[l]

@@ -48,7 +48,7 @@ type singleDirection BlockCG
 func (c *singleDirection) Chunk(b int) {
 	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
 	s := &c.single
-	kernel.PanelStepDirectionSingle(s.y[from:to], s.p[from:to], s.alpha, s.r[from:to], s.diagonal(lo, hi), s.beta, s.w)
+	kernel.PanelStepDirectionSingle(s.y[from:to], s.p[from:to], s.alpha, s.z[from:to], s.diagonal(lo, hi), s.beta, s.w)
 }
 
 // singleFlush: x += (y + α·p)/unit, y = 0.
@@ -100,7 +100,7 @@ type singleTurn BlockCG
 func (c *singleTurn) Chunk(b int) {
 	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
 	s := &c.single
-	kernel.PanelTurnSingle(s.p[from:to], s.r[from:to], s.diagonal(lo, hi), s.w, s.gamma, s.beta)
+	kernel.PanelTurnSingle(s.p[from:to], s.z[from:to], s.diagonal(lo, hi), s.w, s.gamma, s.beta)
 }
 
 // trueResidual computes the residuals of block b, x being zero unless product says

@@ -146,3 +146,11 @@ func PanelStepDirectionSingle(y, p, a, r, d, b []float32, w int) {
 		}
 	}
 }
+
+// CombineSingle sets out = a·z + b·o + c·r + d·q, products fused with their sums in this
+// order. out may be one of the others.
+func CombineSingle(out, z, o, r, q []float32, a, b, c, d float32) {
+	for i := combineSingle(out, z, o, r, q, a, b, c, d); i < len(out); i++ {
+		out[i] = fmaSingle(d, q[i], fmaSingle(c, r[i], fmaSingle(b, o[i], a*z[i])))
+	}
+}

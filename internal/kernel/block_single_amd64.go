@@ -378,3 +378,16 @@ func turnSingle(p, r []float32, w int, c, b []float32) (done int) {
 	turnSingle8(&p[0], &r[0], &c8[0], &b8[0], done/8)
 	return done
 }
+
+//go:noescape
+func combineSingle8(out, z, o, r, q *float32, a, b, c, d float32, rows int)
+
+func combineSingle(out, z, o, r, q []float32, a, b, c, d float32) (done int) {
+	done = len(out) &^ 7
+	if !useFMA || done == 0 {
+		return 0
+	}
+	_, _, _, _ = z[done-1], o[done-1], r[done-1], q[done-1]
+	combineSingle8(&out[0], &z[0], &o[0], &r[0], &q[0], a, b, c, d, done/8)
+	return done
+}

@@ -29,3 +29,5 @@ func residualSingle(r, p []float32, w int, b, ax []float64, cols []PanelColumn, 
 }
 
 func turnSingle(p, r []float32, w int, c, b []float32) (done int) { return 0 }
+
+func combineSingle(out, z, o, r, q []float32, a, b, c, d float32) (done int) { return 0 }

@@ -218,3 +218,20 @@ func TestShiftedSumSingle(t *testing.T) {
 		}
 	}
 }
+
+func TestCombineSingle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 1))
+	for _, n := range []int{0, 1, 7, 8, 9, 24, 61} {
+		z, o, r, q := single(random(rng, n)), single(random(rng, n)), single(random(rng, n)), single(random(rng, n))
+		f := single(random(rng, 4))
+		want := make([]float32, n)
+		for i := range want {
+			want[i] = fmaSingle(f[3], q[i], fmaSingle(f[2], r[i], fmaSingle(f[1], o[i], f[0]*z[i])))
+		}
+		got := make([]float32, n)
+		CombineSingle(got, z, o, r, q, f[0], f[1], f[2], f[3])
+		sameSingle(t, "CombineSingle", got, want)
+		CombineSingle(o, z, o, r, q, f[0], f[1], f[2], f[3])
+		sameSingle(t, "CombineSingle in place", o, want)
+	}
+}
