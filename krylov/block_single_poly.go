@@ -16,8 +16,8 @@ import (
 //
 // It is the Chebyshev iteration from zero for A·z = r on the interval [lo, hi] of the
 // spectrum, with hi from the Ritz values of the first iterations (Saad, Iterative Methods
-// for Sparse Linear Systems, 2003, sections 12.3.2 and 12.3.3). Where hi turns out too small, so that
-// the polynomial is not positive, rᵀz tells, and the column goes on in double precision.
+// for Sparse Linear Systems, 2003, section 12.3). Where hi turns out too small, so that the
+// polynomial is not positive, rᵀz tells, and the column goes on in double precision.
 type panelPolynomial struct {
 	wanted  bool
 	steps   int // products; 0: none yet
@@ -32,12 +32,15 @@ type panelPolynomial struct {
 }
 
 const (
-	// polynomialSteps is the number of products of an application: 4, 5 and 7 take five
-	// percent longer.
+	// polynomialSteps is the number of products of an application. 4 to 7 with widths of
+	// 40 to 80 took the same time within eight percent on 5 points 1000² and 7 points 60³
+	// (BenchmarkBlockCG); a width of 25 took 14 percent longer on the first.
 	polynomialSteps = 6
-	// polynomialWidth is hi/lo: 25 … 100 take the same time within ten percent.
+	// polynomialWidth is hi/lo.
 	polynomialWidth = 60
-	// polynomialLeast is how wide the spectrum is at least, by the first iterations.
+	// polynomialLeast is how wide the spectrum is at least, by the first iterations. At a
+	// condition number of 200 the polynomial takes up to ten percent longer than none, at
+	// 800 0.75 to 0.9 of the time.
 	polynomialLeast = 20
 	// polynomialStart is after how many iterations the largest Ritz value is taken to
 	// be within ten percent of the largest eigenvalue.
