@@ -71,6 +71,17 @@ type SingleBlockRanger interface {
 	ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int)
 }
 
+// A SingleBlocker multiplies panels in single precision as a whole: a preconditioner that
+// [SingleBlockRanger] has no room for, since its rows depend on each other.
+type SingleBlocker interface {
+	// ApplyBlockSingle sets the panel dst to M·X for the panel x of k vectors: the
+	// linear operator of Apply up to rounding errors in single precision, symmetric as far as they
+	// allow if Apply is. dst and x do not overlap. Numbers beyond the range of float32
+	// become Inf or NaN, those below 10⁻³⁸ may become zero. The bits of a column do not depend on
+	// the others nor on k. It is safe for concurrent use.
+	ApplyBlockSingle(ctx context.Context, dst, x []float32, k int) error
+}
+
 // A Diagonaler knows its diagonal.
 type Diagonaler interface {
 	// Diag sets dst[i] = A[i,i], len(dst) = min(rows, cols).
