@@ -85,7 +85,7 @@ func (s *combination) Assemble() (*CSR, error) {
 
 // withStructure returns the same entries with other promises, unverified.
 func (a *CSR) withStructure(s Structure) *CSR {
-	return &CSR{rows: a.rows, cols: a.cols, rowPtr: a.rowPtr, col: a.col, val: a.val, parts: a.parts, structure: s}
+	return &CSR{rows: a.rows, cols: a.cols, rowPtr: a.rowPtr, col: a.col, val: a.val, parts: a.parts, runs: a.runs, structure: s}
 }
 
 var (

@@ -37,6 +37,8 @@ type CSR struct {
 	trans     atomic.Pointer[CSR]
 	splitOnce sync.Once
 	splitForm atomic.Pointer[split]
+	bandOnce  sync.Once
+	band      int
 }
 
 // chunkEntries is how many entries one chunk of a product has: enough to pay

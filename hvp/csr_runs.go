@@ -27,9 +27,10 @@ import (
 // save values, but a product with it adds to rows all over dst, so that there are no
 // row ranges to fuse with, and each worker needs a vector of its own.
 type csrRuns[V kernel.Value] struct {
-	runs   []kernel.Run  // cut at the ends of blocks
-	first  []int32       // of each block of parallel.BlockSize rows
-	slices *csrSlices[V] // of the uneven runs; nil without such
+	runs    []kernel.Run  // cut at the ends of blocks
+	first   []int32       // of each block of parallel.BlockSize rows
+	slices  *csrSlices[V] // of the uneven runs; nil without such
+	scratch *parallel.ScratchOf[float32]
 }
 
 // csrSlices is what the first product makes.
@@ -40,6 +41,7 @@ type csrSlices[V kernel.Value] struct {
 
 // findRuns looks at all rows. Without any pattern the result is empty.
 func findRuns[V kernel.Value](rowPtr []int, col []int32, val []V) (r csrRuns[V]) {
+	r.scratch = new(parallel.ScratchOf[float32])
 	rows := len(rowPtr) - 1
 	found := make([][]kernel.Run, parallel.Blocks(rows))
 	parallel.For(0, rows, func(lo, hi int) {

@@ -143,8 +143,8 @@ func (l *lag) fresh(a hvp.Operator, w []float64) {
 	if r.Price > 0 {
 		return
 	}
-	if t, is := a.(interface{ ProductTraffic() int64 }); is {
-		l.price += setupProducts + setupTraffic*float64(r.Bytes)/(float64(t.ProductTraffic())+2*vectors)
+	if bytes, known := hvp.ProductTraffic(a); known {
+		l.price += setupProducts + setupTraffic*float64(r.Bytes)/(float64(bytes)+2*vectors)
 	} else {
 		l.price += float64(r.Bytes) / vectors
 	}

@@ -315,8 +315,8 @@ const farFromCache = 100_000
 // two or three to share at the most.
 func thin(a hvp.Operator, n int) bool {
 	const vectors = 10
-	t, is := a.(interface{ ProductTraffic() int64 })
-	return is && t.ProductTraffic() < 8*vectors*int64(n)
+	bytes, known := hvp.ProductTraffic(a)
+	return known && bytes < 8*vectors*int64(n)
 }
 
 // twin returns what makes methods of the same kind and parameters as m, nil if the

@@ -93,7 +93,9 @@ type blockState struct {
 	err                     error
 	scale, normB, tolerance float64
 	rz, norm, normA         float64
+	rzBefore, normBefore    float64 // of the iteration before
 	truth                   float64 // at the last restart, or the first residual
+	trueRz, trueRp          float64 // rᵀD·r and rᵀp with the true residual, in single precision
 	history                 []float64
 	direction               []float64
 	t                       tridiagonal
@@ -458,7 +460,8 @@ func (c *BlockCG) close(f failure) ([]Result, error) {
 	// Keep nothing of the caller's.
 	c.ctx, c.a, c.m, c.x, c.b, c.set = nil, nil, nil, nil, nil, nil
 	c.scope.Context = nil
-	c.xs, c.bs, c.ab, c.mb, c.rows, c.d, c.caller, c.single.a = nil, nil, nil, nil, nil, nil, nil, nil
+	c.xs, c.bs, c.ab, c.mb, c.rows, c.d, c.caller = nil, nil, nil, nil, nil, nil, nil
+	c.single.a, c.single.whole, c.single.m = nil, nil, nil
 	if f.failed() && c.k == 0 {
 		return nil, &BlockError{Errs: []error{&Error{Status: f.status, Method: c.String(), Residual: -1, Tolerance: -1, Cause: f.cause}}}
 	}

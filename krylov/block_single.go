@@ -18,9 +18,15 @@ import (
 // A column is solved in the units of its first residual. In them r ≈ b − A·(x + y), where
 // x is the solution at the last correction.
 type blockSingle struct {
-	a          hvp.SingleBlockRanger
-	inRows     bool // the sweep of a correction computes ax
-	chunk      int  // blocks of a chunk of a product
+	a          hvp.SingleBlockRanger // nil: whole
+	whole      hvp.SingleBlocker
+	m          hvp.SingleBlocker // preconditioner, nil for none, a diagonal or the polynomial
+	lag        int               // bandwidth of the operator
+	wave       wave
+	next       singleNext
+	betas      bool    // of this iteration are set
+	drop       float64 // of residuals between two corrections
+	inRows     bool    // the sweep of a correction computes ax
 	w          int
 	slot       []int
 	live       []bool    // of the slots: their columns iterate
@@ -38,15 +44,26 @@ type blockSingle struct {
 	corrected  int                  // iteration of the last correction
 	left       []int                // columns for double precision
 	poly       panelPolynomial
-	z          []float32 // preconditioned residuals: r itself without a polynomial
+	z          []float32 // preconditioned residuals: r itself where there is none or a diagonal
+	zs         []float32 // those of m
 }
+
+// singleNext is what comes next for the directions.
+type singleNext int
+
+const (
+	// afterCorrection: new ones from true residuals; y has all steps.
+	afterCorrection singleNext = iota
+	// alongDirection: the step of y and the next directions.
+	alongDirection
+)
 
 // correctionDrop is by how much a residual has fallen since the last correction when the
 // next one comes: a solve to 1e-8 computes it anew three times, which costs as much as a few
 // iterations, and rounding errors of single precision, 6e-8 of the largest residual since,
 // stay far below it. With 1/10 and 1/1000 the iterations to 1e-8 were the same within seven
 // percent.
-const correctionDrop = 1. / 512
+const correctionDrop = 0.98e-4
 
 // singlePatience is after how many iterations, and twice those of before, a residual is
 // expected to have fallen by half.
@@ -67,14 +84,16 @@ func InSingle(a, m hvp.Operator) bool {
 		m = d.Delegate()
 	}
 	_, diagonal := m.(hvp.DiagonalMatrix)
+	_, whole := m.(hvp.SingleBlocker)
 	_, can := hvp.BlockRowsSingle(a)
-	return can && (m == nil || diagonal)
+	_, canWhole := a.(hvp.SingleBlocker)
+	return (can || canWhole) && (m == nil || diagonal || whole)
 }
 
 // openSingle says whether the solve can begin in single precision.
 func (c *BlockCG) openSingle() bool {
 	s := &c.single
-	s.a, s.w, s.slot = nil, 0, parallel.Grow(s.slot, c.k)
+	s.a, s.whole, s.m, s.w, s.slot = nil, nil, nil, 0, parallel.Grow(s.slot, c.k)
 	if c.Double || c.k < 2 || !InSingle(c.a, c.m) {
 		return false
 	}
@@ -93,7 +112,13 @@ func (c *BlockCG) openSingle() bool {
 			s.d = s.d[:0]
 		}
 	}
-	s.a, _ = hvp.BlockRowsSingle(c.a)
+	if c.m != nil && c.d == nil {
+		s.m = c.m.(hvp.SingleBlocker)
+	}
+	if s.a, _ = hvp.BlockRowsSingle(c.a); s.a == nil {
+		s.whole = c.a.(hvp.SingleBlocker)
+	}
+	s.lag = hvp.Bandwidth(c.a)
 	return true
 }
 
@@ -160,25 +185,32 @@ func (c *BlockCG) iterationsInSingle() failure {
 	if f := c.beginSingle(); f.failed() {
 		return f
 	}
+	s := &c.single
 	for c.w > 0 {
 		if f := c.limits(); f.failed() {
-			c.flush(true)
+			c.flush()
 			return f
 		}
-		begin := time.Now()
-		c.team.Run((c.blocks+c.single.chunk-1)/c.single.chunk, (*singleProduct)(c))
-		c.res.InProducts += time.Since(begin)
-		c.singleCurvatures()
-		c.runBlocks((*singleResidual)(c))
-		if c.single.poly.steps > 0 {
-			c.polynomial()
+		f := c.singleProduct()
+		correct := false
+		if !f.failed() {
+			c.singleCurvatures()
+			fused := s.poly.steps > 0 && !c.expectsCorrection()
+			c.singleResiduals(fused)
+			if correct = c.singleNorms(); !correct {
+				if !fused {
+					f = c.singlePrecondition()
+				}
+				if !f.failed() {
+					correct = c.singleBetas()
+				}
+			}
 		}
-		correct := c.singleNorms()
-		if !correct {
-			c.runBlocks((*singleDirection)(c))
+		if !f.failed() {
+			f = c.count(c.singleTraffic())
 		}
-		if f := c.count(c.singleTraffic()); f.failed() {
-			c.flush(!correct)
+		if f.failed() {
+			c.flush()
 			return f
 		}
 		if correct {
@@ -188,6 +220,92 @@ func (c *BlockCG) iterationsInSingle() failure {
 		}
 	}
 	return ok
+}
+
+// singleProduct sets the directions, A·p and pᵀA·p.
+func (c *BlockCG) singleProduct() failure {
+	s := &c.single
+	begin := time.Now()
+	defer func() { c.res.InProducts += time.Since(begin) }()
+	if s.whole == nil {
+		c.runWave((*singleProduct)(c), 2, 5)
+		return ok
+	}
+	c.runWave((*singleProduct)(c), 1, 0)
+	if err := s.whole.ApplyBlockSingle(c.ctx, s.q, s.p, s.w); err != nil {
+		return failure{OperatorFailed, err}
+	}
+	c.runBlocks((*singleCurvature)(c))
+	return ok
+}
+
+// singleResiduals sets the residuals, and with fused those that the polynomial
+// preconditions.
+func (c *BlockCG) singleResiduals(fused bool) {
+	sweeps := 1
+	if fused {
+		begin := time.Now()
+		defer func() { c.res.InPrecond += time.Since(begin) }()
+		sweeps += c.single.poly.steps
+		c.countPreconditioned()
+	}
+	c.runWave((*singleResidual)(c), sweeps, 3)
+}
+
+// singlePrecondition sets z, and rᵀz unless that is known from rᵀr.
+func (c *BlockCG) singlePrecondition() failure {
+	s := &c.single
+	if s.m == nil && s.poly.steps == 0 {
+		s.z = s.r
+		return ok
+	}
+	begin := time.Now()
+	defer func() { c.res.InPrecond += time.Since(begin) }()
+	c.countPreconditioned()
+	if s.m == nil {
+		c.runWave((*singlePolynomial)(c), s.poly.steps, 3)
+		return ok
+	}
+	if err := s.m.ApplyBlockSingle(c.ctx, s.z, s.r, s.w); err != nil {
+		return failure{PreconditionerFailed, err}
+	}
+	c.runBlocks((*singleInner)(c))
+	return ok
+}
+
+// countPreconditioned counts an application of the preconditioner that sets z.
+func (c *BlockCG) countPreconditioned() {
+	s := &c.single
+	bytes := 4 * 4 * s.poly.steps * c.n
+	if s.m != nil {
+		bytes = 4 * 2 * c.n
+		s.z = s.zs[:c.n*s.w]
+	} else {
+		s.z = s.poly.result(c.n * s.w)
+	}
+	for m := range c.cols {
+		if s.live[s.slot[m]] {
+			c.at(m).res.PrecondApplies++
+			c.at(m).res.Products += s.poly.steps
+			c.at(m).res.Bytes += int64(bytes)
+		}
+	}
+}
+
+// runWave runs sweeps that share so many panels.
+func (c *BlockCG) runWave(t sweeper, sweeps, panels int) {
+	s := &c.single
+	lag := s.lag
+	if sweeps == 1 {
+		lag = 0
+	} else if 4*s.w*panels*sweeps*lag > waveBytes {
+		lag = c.n
+	}
+	grain := 0
+	if s.a != nil {
+		grain = s.a.RowGrain()
+	}
+	s.wave.run(c.team, t, c.n, c.rowsPerBlock, sweeps, lag, grain)
 }
 
 // singleTraffic returns the bytes per column and iteration: ten vectors as in double
@@ -213,15 +331,20 @@ func (c *BlockCG) beginSingle() failure {
 	clear(s.alpha)
 	clear(s.beta)
 	clear(s.gamma)
-	s.w, s.first, s.corrected = w, 0, 0
-	s.poly.wanted, s.poly.steps, s.z = c.wantPolynomial(), 0, s.r
+	s.w, s.first, s.corrected, s.next = w, 0, 0, afterCorrection
+	if s.m != nil {
+		s.zs = parallel.Grow(s.zs, size)
+	}
+	fall := 0.5
 	for m := range c.cols {
 		s.slot[m], s.live[m] = m, true
 		st := c.at(m)
 		st.res.Method = "block cg in single precision"
 		_, e := math.Frexp(st.norm)
 		s.unit[m], s.top[m] = math.Ldexp(1, -e), st.norm
+		fall = min(fall, st.tolerance/st.norm)
 	}
+	s.drop = math.Pow(fall, 1/math.Ceil(math.Log(fall)/math.Log(correctionDrop)))
 	c.setSingleWidth()
 	s.ax = parallel.Grow(s.ax, c.n*c.k)
 	c.sources()
@@ -231,8 +354,20 @@ func (c *BlockCG) beginSingle() failure {
 		}
 	}
 	c.runBlocks((*singleBegin)(c))
+	if f := c.startPolynomial(); f.failed() {
+		return f
+	}
+	if f := c.singlePrecondition(); f.failed() {
+		return f
+	}
 	for m := range c.cols {
-		c.at(m).rz = c.sum(c.part1, s.slot[m])
+		st := c.at(m)
+		st.normBefore = st.norm
+		if st.rz = c.sum(c.part1, s.slot[m]); !(st.rz > 0) {
+			c.leave(m)
+			continue
+		}
+		s.gamma[s.slot[m]] = 1
 	}
 	return ok
 }
@@ -251,7 +386,6 @@ func (c *BlockCG) productInDouble() failure {
 func (c *BlockCG) setSingleWidth() {
 	w := c.single.w
 	c.rowsPerBlock = singleRows(w)
-	c.single.chunk = max(1, (c.single.a.RowGrain()+c.rowsPerBlock-1)/c.rowsPerBlock)
 	c.blocks = (c.n + c.rowsPerBlock - 1) / c.rowsPerBlock
 	c.part0, c.part1, c.part2 = parallel.Grow(c.part0, w*c.blocks), parallel.Grow(c.part1, w*c.blocks), parallel.Grow(c.part2, w*c.blocks)
 }
@@ -277,6 +411,7 @@ func (c *BlockCG) leave(m int) {
 // singleCurvatures sets the step lengths.
 func (c *BlockCG) singleCurvatures() {
 	s := &c.single
+	s.next, s.betas = alongDirection, false
 	for m := range c.cols {
 		l := s.slot[m]
 		if !s.live[l] {
@@ -286,6 +421,7 @@ func (c *BlockCG) singleCurvatures() {
 		st.res.Products++
 		st.res.Reductions++
 		pq := c.sum(c.part0, l)
+		st.rzBefore = st.rz
 		alpha := st.rz / pq
 		if !(pq > 0) || !(alpha > 0x1p-80 && alpha < 0x1p80) {
 			c.leave(m)
@@ -295,8 +431,7 @@ func (c *BlockCG) singleCurvatures() {
 	}
 }
 
-// singleNorms looks at the new residuals, sets β, and says whether it is time for a
-// correction.
+// singleNorms looks at the new residuals and says whether it is time for a correction.
 func (c *BlockCG) singleNorms() (correct bool) {
 	s := &c.single
 	claims, live := 0, 0
@@ -307,31 +442,21 @@ func (c *BlockCG) singleNorms() (correct bool) {
 			continue
 		}
 		st := c.at(m)
-		rr := c.sum(c.part0, l)
-		rz := rr
-		if len(s.d) > 0 || s.poly.steps > 0 {
-			rz = c.sum(c.part1, l)
-		}
+		norm := math.Sqrt(c.sum(c.part0, l)) / s.unit[l]
 		st.res.Reductions++
-		norm := math.Sqrt(rr) / s.unit[l]
-		beta := rz / st.rz
-		if !(norm < math.Inf(1)) || !(rz > 0) || !(beta < 0x1p80) {
+		if !(norm < math.Inf(1)) {
 			// x must not take this step; r, which it spoilt, is not needed again.
 			c.leave(m)
 			correct = true
 			continue
 		}
 		live++
-		st.norm, st.rz = norm, rz
-		if s.poly.steps == 0 { // the Ritz values of the operator itself
-			st.t.append(float64(s.alpha[l]), beta)
-		}
-		s.beta[l] = float32(beta)
+		st.normBefore, st.norm = st.norm, norm
 		s.top[l] = max(s.top[l], norm)
 		switch {
 		case norm <= st.tolerance:
 			claims++
-		case norm <= correctionDrop*s.top[l]:
+		case norm <= s.drop*s.top[l]:
 			correct = true
 		}
 	}
@@ -340,34 +465,84 @@ func (c *BlockCG) singleNorms() (correct bool) {
 	}
 	// Columns that claim to have converged wait for the others, not for long. If a
 	// residual does not fall, it may be for want of digits.
-	late := c.res.Iterations+1-s.corrected >= singlePatience+2*s.corrected ||
-		s.poly.wanted && c.res.Iterations+1 >= polynomialStart
+	late := c.res.Iterations+1-s.corrected >= singlePatience+2*s.corrected
 	return correct || late || claims > 0 && (claims == live || c.res.Iterations+1-s.first >= 2+s.first/16)
 }
 
-// flush adds what the recurrences have summed up to the solutions, with the step of this
-// iteration unless the recurrences have taken it already.
-func (c *BlockCG) flush(taken bool) {
+// expectsCorrection says whether it will be time for a correction after this iteration, if
+// it goes as the last one: the preconditioned residuals of before it would be of no use.
+func (c *BlockCG) expectsCorrection() bool {
+	s := &c.single
+	claims := 0
+	for m := range c.cols {
+		l := s.slot[m]
+		st := c.at(m)
+		next := st.norm * min(1, st.norm/st.normBefore)
+		switch {
+		case !s.live[l]:
+			return true
+		case next <= st.tolerance:
+			claims++
+		case next <= 1.5*s.drop*s.top[l]:
+			return true
+		}
+	}
+	return claims == c.w
+}
+
+// singleBetas sets β from the preconditioned residuals. A column for which that makes no
+// sense needs a correction.
+func (c *BlockCG) singleBetas() (correct bool) {
+	s := &c.single
+	s.betas = true
+	part := c.part0
+	if len(s.d) > 0 || s.poly.steps > 0 || s.m != nil {
+		part = c.part1
+	}
+	for m := range c.cols {
+		l := s.slot[m]
+		st := c.at(m)
+		rz := c.sum(part, l) // in the units of the panel
+		beta := rz / st.rzBefore
+		if !(rz > 0) || !(beta < 0x1p80) {
+			// The step is as bad as that: see singleNorms.
+			c.leave(m)
+			correct = true
+			continue
+		}
+		if s.poly.steps == 0 { // the Ritz values are those without it
+			st.t.append(float64(s.alpha[l]), beta)
+		}
+		st.rz = rz
+		s.beta[l] = float32(beta)
+	}
+	return correct
+}
+
+// flush adds what the recurrences have summed up to the solutions, with the step that the
+// directions have not taken yet.
+func (c *BlockCG) flush() {
 	s := &c.single
 	for i := range s.source {
 		t := &s.source[i]
 		t.Step = 0
-		if !taken {
+		if s.next == alongDirection {
 			t.Step = float64(s.alpha[t.Single])
 		}
 	}
 	c.runBlocks((*singleFlush)(c))
+	s.next = afterCorrection
 }
 
 // correct replaces the residuals by the true ones, ends the columns whose true residuals
-// are below their tolerances, and sets the next directions.
+// are below their tolerances, and says how the next directions come about.
 func (c *BlockCG) correct() failure {
 	s := &c.single
-	if err := c.ctx.Err(); err != nil {
-		c.flush(false)
+	err := c.ctx.Err()
+	c.flush()
+	if err != nil {
 		return failure{Canceled, err}
 	}
-	c.flush(false)
 	if f := c.productInDouble(); f.failed() {
 		return f
 	}
@@ -375,14 +550,6 @@ func (c *BlockCG) correct() failure {
 	c.runBlocks((*singleCorrect)(c))
 	if s.inRows {
 		c.res.InProducts += time.Since(begin)
-	}
-	begins := s.poly.wanted && c.res.Iterations >= polynomialStart
-	if begins {
-		c.startPolynomial()
-		begins = s.poly.steps > 0
-	}
-	if s.poly.steps > 0 {
-		c.polynomial()
 	}
 	late := c.res.Iterations-s.corrected >= singlePatience+2*s.corrected
 	s.first, s.corrected = 0, c.res.Iterations
@@ -393,7 +560,7 @@ func (c *BlockCG) correct() failure {
 		st.res.Products++
 		st.res.Bytes += int64(c.n) * (4*6 + 8*5)
 		truth := math.Sqrt(c.sum(c.part0, l))
-		rz, rp := c.sum(c.part1, l), c.sum(c.part2, l)
+		st.trueRz, st.trueRp = c.sum(c.part1, l), c.sum(c.part2, l)
 		switch {
 		case !s.live[l]:
 		case math.IsNaN(truth) || math.IsInf(truth, 0):
@@ -404,31 +571,41 @@ func (c *BlockCG) correct() failure {
 			st.res.TrueResidual, st.res.Residual = truth/st.scale, truth/st.scale
 			st.end = failure{Converged, nil}
 			c.leave(m)
-		case truth > st.truth/2 && (late || truth > 4*st.norm) || !(rz > 0):
+		case truth > st.truth/2 && (late || truth > 4*st.norm), illConditioned(&st.t):
 			c.leave(m) // the recurrence has lost its way
-		case illConditioned(&st.t):
-			c.leave(m)
 		default:
 			st.truth, st.norm, s.top[l] = truth, truth, truth
-			// β was rz/before with the rz of the residual that is replaced.
-			beta := float64(s.beta[l]) * rz / st.rz
-			st.rz = rz
-			s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*rp/rz)
-			if begins { // the directions of before know nothing of the polynomial
-				s.beta[l], s.gamma[l] = 0, 1
-			}
 		}
 		ended = ended || !s.live[l]
 	}
 	if ended {
-		w := s.w
 		c.endSingle()
 		c.sources()
-		if s.w < w && s.poly.steps > 0 && c.w > 0 {
-			c.polynomial() // of narrower panels
+		if c.w == 0 {
+			return ok
 		}
 	}
-	c.runBlocks((*singleTurn)(c))
+	if f := c.singlePrecondition(); f.failed() {
+		return f
+	}
+	for m := range c.cols {
+		l := s.slot[m]
+		st := c.at(m)
+		rz := st.trueRz
+		if s.poly.steps > 0 || s.m != nil {
+			rz = c.sum(c.part1, l)
+		}
+		beta := rz / st.rzBefore
+		if !(rz > 0) || !(beta < 0x1p80) {
+			c.leave(m) // as the next look at the norms finds
+			continue
+		}
+		if s.poly.steps == 0 && !s.betas {
+			st.t.append(float64(s.alpha[l]), beta)
+		}
+		st.rz = rz
+		s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*st.trueRp/rz)
+	}
 	return ok
 }
 
@@ -480,7 +657,6 @@ func (c *BlockCG) narrow(w int) {
 		*panel, s.q = s.q[:c.n*w], s.from[:c.n*w]
 	}
 	s.from, s.y = nil, s.y[:c.n*w] // y is zero
-	s.z = s.r
 	for m, l := range c.keep {
 		s.live[m], s.unit[m], s.top[m] = s.live[l], s.unit[l], s.top[l]
 		s.alpha[m], s.beta[m], s.gamma[m] = s.alpha[l], s.beta[l], s.gamma[l]

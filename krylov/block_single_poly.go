@@ -1,9 +1,6 @@
 package krylov
 
 import (
-	"math"
-	"time"
-
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -12,80 +9,117 @@ import (
 // panelPolynomial is a polynomial in A that [BlockCG] puts in the place of the identity as
 // its preconditioner where panels are in single precision and cost more than the operator:
 // a step of it reads and writes four numbers per element where an iteration of CG moves
-// ten, so that the same number of products takes half the traffic.
+// ten, and where the operator has a band the steps follow each other while the panels are
+// in a cache ([wave]).
 //
 // It is the Chebyshev iteration from zero for A·z = r on the interval [lo, hi] of the
-// spectrum, with hi from the Ritz values of the first iterations (Saad, Iterative Methods
-// for Sparse Linear Systems, 2003, section 12.3). Where hi turns out too small, so that the
-// polynomial is not positive, rᵀz tells, and the column goes on in double precision.
+// spectrum, with hi from the Ritz values of a few iterations of CG with the sum of the
+// first residuals (Saad, Iterative Methods for Sparse Linear Systems, 2003, section
+// 12.3). Where hi turns out too small, so that the polynomial is not positive, rᵀz tells, and
+// the column goes on in double precision.
 type panelPolynomial struct {
-	wanted  bool
-	steps   int // products; 0: none yet
-	lo, hi  float64
-	z, old  []float32
-	out, in []float32 // of the step under way
-	before  []float32
-	a, b, c float32 // out = a·in + b·before + c·r + d·A·in
-	d       float32
-	last    bool
+	t       tridiagonal // of the pilot
+	steps   int         // products; 0: no polynomial
+	step    [mostSweeps]hvp.SingleStep
+	z, old  []float32 // iterates of even and of odd number
 	scratch parallel.ScratchOf[float32]
 }
 
 const (
-	// polynomialSteps is the number of products of an application. 4 to 7 with widths of
-	// 40 to 80 took the same time within eight percent on 5 points 1000² and 7 points 60³
-	// (BenchmarkBlockCG); a width of 25 took 14 percent longer on the first.
+	// polynomialSteps is the number of products of an application where they go over the
+	// panels one after the other. On 7 points 100³ 4 to 7 took the same time within eight
+	// percent.
 	polynomialSteps = 6
-	// polynomialWidth is hi/lo.
-	polynomialWidth = 60
-	// polynomialLeast is how wide the spectrum is at least, by the first iterations. At a
-	// condition number of 200 the polynomial takes up to ten percent longer than none, at
-	// 800 0.75 to 0.9 of the time.
+	// waveSteps is the same where they follow each other in a cache: 6 to 14 took the
+	// same time within six percent on 5 points 300² and 1000² at condition numbers of 50, 200 and 800.
+	waveSteps = 10
+	// polynomialLeast is how wide the spectrum is at least, by the pilot.
 	polynomialLeast = 20
-	// polynomialStart is after how many iterations the largest Ritz value is taken to
-	// be within ten percent of the largest eigenvalue.
-	polynomialStart = 12
+	// pilotSteps are enough for the largest Ritz value to be within ten percent of the
+	// largest eigenvalue, and to see a spectrum of a width of a hundred.
+	pilotSteps = 16
+	// polynomialBeyond and polynomialBelow are how far the interval reaches beyond the
+	// Ritz values: at the upper end for safety; at the lower end 0.7 to 1.5 took the same
+	// time within five percent.
+	polynomialBeyond = 1.1
+	polynomialBelow  = 1.1
+	// waveBytes is how much of a cache of one worker the sweeps of a wave may take.
+	waveBytes = 5 << 18
 )
 
 // wantPolynomial says whether the operator is so cheap that a polynomial pays.
 func (c *BlockCG) wantPolynomial() bool {
 	s := &c.single
-	if c.m != nil && len(s.d) > 0 || s.a.RowGrain() > 0 {
+	if s.a == nil || s.m != nil || len(s.d) > 0 || s.a.RowGrain() > 0 {
 		return false
 	}
-	if _, is := c.a.(*hvp.Stencil); is {
-		return true
-	}
-	t, is := c.a.(interface{ ProductTraffic() int64 })
-	return is && t.ProductTraffic() <= 8*10*int64(c.n)
+	bytes, known := hvp.ProductTraffic(c.a)
+	return known && bytes <= 8*10*int64(c.n)
 }
 
 // startPolynomial chooses the polynomial, if the spectrum is as wide as to need one.
-func (c *BlockCG) startPolynomial() {
-	p := &c.single.poly
-	p.wanted = false
-	least, largest := math.Inf(1), 0.0
-	for m := range c.cols {
-		lo, hi := c.at(m).t.extremes()
-		least, largest = min(least, lo), max(largest, hi)
-	}
-	if !(least > 0) || largest < polynomialLeast*least {
-		return
-	}
-	p.steps, p.hi = polynomialSteps, 1.1*largest
-	p.lo = p.hi / polynomialWidth
-	size := c.n * c.single.w
-	p.z, p.old = parallel.Grow(p.z, size), parallel.Grow(p.old, size)
-}
-
-// polynomial sets z = p(A)·r and rᵀz.
-func (c *BlockCG) polynomial() {
-	begin := time.Now()
+func (c *BlockCG) startPolynomial() failure {
 	s := &c.single
 	p := &s.poly
+	if p.steps = 0; !c.wantPolynomial() {
+		return ok
+	}
+	if f := c.pilot(); f.failed() {
+		return f
+	}
+	least, largest := p.t.extremes()
+	if !(least > 0) || largest < polynomialLeast*least {
+		return ok
+	}
+	for m := range c.cols {
+		t := &c.at(m).t
+		t.minRitz, t.maxRitz, t.earlier = least, largest, true
+	}
+	p.steps = polynomialSteps
+	if most := waveBytes/(3*4*s.w*max(s.lag, 1)) - 2; most >= 4 {
+		p.steps = min(waveSteps, most)
+	}
+	p.choose(least/polynomialBelow, largest*polynomialBeyond)
 	size := c.n * s.w
-	p.z, p.old = p.z[:size], p.old[:size]
-	theta, delta := (p.hi+p.lo)/2, (p.hi-p.lo)/2
+	p.z, p.old = parallel.Grow(p.z, size), parallel.Grow(p.old, size)
+	return ok
+}
+
+// pilot runs a few iterations of CG in double precision with the sum of the first
+// residuals, for its Ritz values. What they do not see, because it is in no residual,
+// the iterations will not either.
+func (c *BlockCG) pilot() failure {
+	t := &c.single.poly.t
+	t.reset()
+	r, p, q := c.bc, c.xc, c.rc
+	c.runBlocks((*singlePilot)(c))
+	parallel.Copy(c.team, p, r)
+	rr := parallel.Dot(c.team, r, r)
+	products := c.res.Products
+	for range pilotSteps {
+		if f := c.apply(q, p); f.failed() {
+			return f
+		}
+		alpha := rr / parallel.Dot(c.team, p, q)
+		if !(alpha > 0) {
+			break // not definite, or nothing is left
+		}
+		parallel.Axpy(c.team, r, -alpha, q)
+		before := rr
+		rr = parallel.Dot(c.team, r, r)
+		t.append(alpha, rr/before)
+		parallel.Axpby(c.team, p, 1, r, rr/before)
+	}
+	st := c.at(0)
+	st.res.Products += c.res.Products - products
+	st.res.Bytes += int64(8 * 10 * c.n * (c.res.Products - products))
+	c.res.Products = products
+	return ok
+}
+
+// choose sets the coefficients for an interval.
+func (p *panelPolynomial) choose(lo, hi float64) {
+	theta, delta := (hi+lo)/2, (hi-lo)/2
 	sigma := theta / delta
 	rho := 1 / sigma
 	for i := range p.steps {
@@ -94,41 +128,55 @@ func (c *BlockCG) polynomial() {
 		rho = next
 		switch i {
 		case 0: // the first iterate is r/θ, and zero before it
-			p.in, p.before, p.out = s.r, s.r, p.z
-			p.a, p.b, p.c, p.d = float32((1+f)/theta+g), 0, 0, float32(-g/theta)
+			p.step[i] = hvp.SingleStep{A: float32((1+f)/theta + g), D: float32(-g / theta)}
 		case 1:
-			p.in, p.before, p.out = p.z, s.r, p.old
-			p.a, p.b, p.c, p.d = float32(1+f), 0, float32(g-f/theta), float32(-g)
+			p.step[i] = hvp.SingleStep{A: float32(1 + f), C: float32(g - f/theta), D: float32(-g)}
 		default:
-			p.in, p.before, p.out = p.out, p.in, p.in
-			p.a, p.b, p.c, p.d = float32(1+f), float32(-f), float32(g), float32(-g)
-		}
-		p.last = i == p.steps-1
-		c.runBlocks((*singlePolynomial)(c))
-	}
-	s.z = p.out
-	c.res.InPrecond += time.Since(begin)
-	for m := range c.cols {
-		if s.live[s.slot[m]] {
-			c.at(m).res.PrecondApplies++
-			c.at(m).res.Products += p.steps
-			c.at(m).res.Bytes += int64(4 * 4 * p.steps * c.n)
+			p.step[i] = hvp.SingleStep{A: float32(1 + f), B: float32(-f), C: float32(g), D: float32(-g)}
 		}
 	}
 }
 
-// singlePolynomial: a step of the polynomial, after the last one rᵀz.
-type singlePolynomial BlockCG
+// result returns the panel that the last step writes.
+func (p *panelPolynomial) result(size int) []float32 {
+	if p.steps%2 == 0 {
+		return p.old[:size]
+	}
+	return p.z[:size]
+}
 
-func (c *singlePolynomial) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+// stepElements is how many elements of a panel a step does at a time, so that the product
+// stays in the first cache.
+const stepElements = 4096
+
+// polynomialStep does rows lo … hi-1 of a step.
+func (c *BlockCG) polynomialStep(i, lo, hi int) {
 	s := &c.single
 	p := &s.poly
-	q := p.scratch.Get(to - from)
-	s.a.ApplyBlockRowsSingle(*q, p.in, s.w, lo, hi)
-	kernel.CombineSingle(p.out[from:to], p.in[from:to], p.before[from:to], s.r[from:to], *q, p.a, p.b, p.c, p.d)
-	p.scratch.Put(q)
-	if p.last {
-		kernel.PanelDotSingle(s.r[from:to], p.out[from:to], s.w, c.part1[b:], c.blocks)
+	out, in := p.z, p.old
+	if i%2 == 1 {
+		out, in = in, out
 	}
+	before := out
+	if i < 2 {
+		before = s.r
+	}
+	if i == 0 {
+		in = s.r
+	}
+	t := &p.step[i]
+	if a, is := s.a.(hvp.SingleStepper); is {
+		a.StepBlockRowsSingle(t, out, in[:c.n*s.w], before, s.r, s.w, lo, hi)
+		return
+	}
+	rows := max(1, stepElements/s.w)
+	q := p.scratch.Get(rows * s.w)
+	for ; lo < hi; lo += rows {
+		end := min(lo+rows, hi)
+		from, to := lo*s.w, end*s.w
+		product := (*q)[:to-from]
+		s.a.ApplyBlockRowsSingle(product, in[:c.n*s.w], s.w, lo, end)
+		kernel.CombineSingle(out[from:to], in[from:to], before[from:to], s.r[from:to], product, t.A, t.B, t.C, t.D)
+	}
+	p.scratch.Put(q)
 }

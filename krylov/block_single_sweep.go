@@ -18,38 +18,58 @@ func (s *blockSingle) diagonal(lo, hi int) []float32 {
 	return s.d[lo:hi]
 }
 
-// singleProduct: q = A·p and pᵀq.
+// singleProduct: the directions of this iteration, q = A·p and pᵀq.
 type singleProduct BlockCG
 
-func (c *singleProduct) Chunk(b int) {
+func (c *singleProduct) sweep(sweep, lo, hi int) {
 	s := &c.single
-	begin, end := b*s.chunk, min((b+1)*s.chunk, c.blocks)
-	lo, _, first, _ := (*BlockCG)(c).singleBounds(begin)
-	_, hi, _, last := (*BlockCG)(c).singleBounds(end - 1)
-	s.a.ApplyBlockRowsSingle(s.q[first:last], s.p, s.w, lo, hi)
-	for b := begin; b < end; b++ {
-		_, _, from, to := (*BlockCG)(c).singleBounds(b)
-		kernel.PanelDotSingle(s.p[from:to], s.q[from:to], s.w, c.part0[b:], c.blocks)
+	from, to := lo*s.w, hi*s.w
+	if sweep == 1 {
+		s.a.ApplyBlockRowsSingle(s.q[from:to], s.p, s.w, lo, hi)
+		return
+	}
+	switch d := s.diagonal(lo, hi); s.next {
+	case alongDirection: // y += α·p, p = D·z + β·p
+		kernel.PanelStepDirectionSingle(s.y[from:to], s.p[from:to], s.alpha, s.z[from:to], d, s.beta, s.w)
+	case afterCorrection: // p = γ·D·z + β·p
+		kernel.PanelTurnSingle(s.p[from:to], s.z[from:to], d, s.w, s.gamma, s.beta)
 	}
 }
 
-// singleResidual: r −= α·q, rᵀr and rᵀDr.
+func (c *singleProduct) end(b int) {
+	if c.single.whole == nil {
+		(*singleCurvature)(c).Chunk(b)
+	}
+}
+
+// singleResidual: r −= α·q, rᵀr and rᵀDr, and the polynomial in the operator, z = p(A)·r
+// and rᵀz.
 type singleResidual BlockCG
 
-func (c *singleResidual) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.PanelSubAxpyNormSingle(s.r[from:to], s.alpha, s.q[from:to], s.diagonal(lo, hi), s.w, c.part0[b:], c.part1[b:], c.blocks)
+func (c *singleResidual) sweep(sweep, lo, hi int) {
+	if sweep > 0 {
+		(*BlockCG)(c).polynomialStep(sweep-1, lo, hi)
+		return
+	}
+	for b := lo / c.rowsPerBlock; b*c.rowsPerBlock < hi; b++ {
+		lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+		s := &c.single
+		kernel.PanelSubAxpyNormSingle(s.r[from:to], s.alpha, s.q[from:to], s.diagonal(lo, hi), s.w, c.part0[b:], c.part1[b:], c.blocks)
+	}
 }
 
-// singleDirection: y += α·p, p = D·r + β·p.
-type singleDirection BlockCG
-
-func (c *singleDirection) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.PanelStepDirectionSingle(s.y[from:to], s.p[from:to], s.alpha, s.z[from:to], s.diagonal(lo, hi), s.beta, s.w)
+func (c *singleResidual) end(b int) {
+	if c.single.wave.sweeps > 1 {
+		(*singleInner)(c).Chunk(b)
+	}
 }
+
+// singlePolynomial: z = p(A)·r and rᵀz.
+type singlePolynomial BlockCG
+
+func (c *singlePolynomial) sweep(sweep, lo, hi int) { (*BlockCG)(c).polynomialStep(sweep, lo, hi) }
+
+func (c *singlePolynomial) end(b int) { (*singleInner)(c).Chunk(b) }
 
 // singleFlush: x += (y + α·p)/unit, y = 0.
 type singleFlush BlockCG
@@ -75,17 +95,50 @@ func (c *singleNarrow) Chunk(b int) {
 	}
 }
 
-// singleBegin: r = b − A·x, rᵀr, p = D·r, rᵀp, y = 0, x being zero without a guess.
+// singleBegin: r = b − A·x, rᵀr, rᵀDr, p = 0, y = 0, x being zero without a guess.
 type singleBegin BlockCG
 
 func (c *singleBegin) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
+	_, _, from, to := (*BlockCG)(c).singleBounds(b)
 	s := &c.single
 	clear(s.r[from:to])
 	clear(s.y[from:to])
 	clear(s.p[from:to])
 	(*BlockCG)(c).trueResidual(b, c.set.Guess)
-	kernel.PanelTurnSingle(s.p[from:to], s.r[from:to], s.diagonal(lo, hi), s.w, nil, nil)
+}
+
+// singleCurvature: pᵀq.
+type singleCurvature BlockCG
+
+func (c *singleCurvature) Chunk(b int) {
+	_, _, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	kernel.PanelDotSingle(s.p[from:to], s.q[from:to], s.w, c.part0[b:], c.blocks)
+}
+
+// singleInner: rᵀz.
+type singleInner BlockCG
+
+func (c *singleInner) Chunk(b int) {
+	_, _, from, to := (*BlockCG)(c).singleBounds(b)
+	s := &c.single
+	kernel.PanelDotSingle(s.r[from:to], s.z[from:to], s.w, c.part1[b:], c.blocks)
+}
+
+// singlePilot: the sum of the columns of r, with signs in turn.
+type singlePilot BlockCG
+
+func (c *singlePilot) Chunk(b int) {
+	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
+	w := c.single.w
+	for i := lo; i < hi; i++ {
+		sum, sign := 0.0, 1.0
+		for _, v := range c.single.r[i*w : i*w+w] {
+			sum += sign * float64(v)
+			sign = -sign
+		}
+		c.bc[i] = sum
+	}
 }
 
 // singleCorrect: r = b − A·x in double precision, rᵀr, and of the rounded one rᵀDr and
@@ -93,15 +146,6 @@ func (c *singleBegin) Chunk(b int) {
 type singleCorrect BlockCG
 
 func (c *singleCorrect) Chunk(b int) { (*BlockCG)(c).trueResidual(b, true) }
-
-// singleTurn: p = γ·D·r + β·p.
-type singleTurn BlockCG
-
-func (c *singleTurn) Chunk(b int) {
-	lo, hi, from, to := (*BlockCG)(c).singleBounds(b)
-	s := &c.single
-	kernel.PanelTurnSingle(s.p[from:to], s.z[from:to], s.diagonal(lo, hi), s.w, s.gamma, s.beta)
-}
 
 // trueResidual computes the residuals of block b, x being zero unless product says
 // otherwise.

@@ -333,10 +333,10 @@ func TestBlockCGInSingleEnds(t *testing.T) {
 			s    krylov.Settings
 			want krylov.Status
 		}{
-			{"limit", krylov.Settings{MaxIter: 37, RTol: 1e-10}, krylov.IterationLimit},
+			{"limit", krylov.Settings{MaxIter: 7, RTol: 1e-10}, krylov.IterationLimit},
 			{"no iteration at all", krylov.Settings{MaxTime: 1}, krylov.TimeLimit},
 			{"monitor", krylov.Settings{RTol: 1e-10, Monitor: func(p krylov.Progress) error {
-				if p.Iteration == 41 {
+				if p.Iteration == 8 {
 					return enough
 				}
 				return nil
@@ -355,14 +355,14 @@ func TestBlockCGInSingleEnds(t *testing.T) {
 				if res.Status != c.want || math.Abs(truth-res.TrueResidual) > 1e-9*res.RHSNorm {
 					t.Errorf("%s: column %d: %v, residual %v, reported %v", c.name, l, res.Status, truth, res.TrueResidual)
 				}
-				if c.want == krylov.IterationLimit && res.Iterations != 37 {
+				if c.want == krylov.IterationLimit && res.Iterations != c.s.MaxIter {
 					t.Errorf("%s: column %d: %d iterations", c.name, l, res.Iterations)
 				}
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &krylov.Settings{RTol: 1e-10, Monitor: func(p krylov.Progress) error {
-			if p.Iteration == 20 {
+			if p.Iteration == 5 {
 				cancel()
 			}
 			return nil

@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package kernel
+
+const useFMA = false
+
+func combineRows(*Combination, []float32) bool { return false }
