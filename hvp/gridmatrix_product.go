@@ -16,21 +16,21 @@ var gridTermsPool = sync.Pool{New: func() any { return new(gridTerms) }}
 // panel x of k vectors, under the rules of [SingleBlockRanger].
 //
 // Traffic per point: 1 + 2·Reach·(Reach+1) entries, each of which is used for both rows that it
-// belongs to while it is in the second cache, and k numbers of x and of dst.
+// belongs to while it is in a cache, and k numbers of x and of dst.
 func (m *GridMatrix) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	dst, x = dst[:(hi-lo)*k], x[:m.rows*m.cols*k]
+	clear(dst)
 	t := gridTermsPool.Get().(*gridTerms)
-	clear(dst[:(hi-lo)*k])
 	for row := lo; row < hi; {
 		i, j := row/m.cols, row%m.cols
-		// Points that are as far as Reach from the sides have all columns, and the others a
-		// list of their own.
+		// Points that are as far as Reach from the sides are coupled with all columns; each
+		// of the others has a list of its own.
 		n := 1
-		if j >= m.reach {
-			n = max(m.cols-m.reach-j, 1)
+		if m.reach <= j && j < m.cols-m.reach {
+			n = min(m.cols-m.reach-j, hi-row)
 		}
-		n = min(n, hi-row)
 		m.terms(t, k, i, j)
-		kernel.AddProductsPanel(dst[(row-lo)*k:][:n*k], k, m.val, t.at, x[:m.rows*m.cols*k], t.shift, false)
+		kernel.AddProductsPanel(dst[(row-lo)*k:][:n*k], k, m.val, t.at, x, t.shift, false)
 		row += n
 	}
 	gridTermsPool.Put(t)

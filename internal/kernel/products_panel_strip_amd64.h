@@ -1,7 +1,7 @@
 // One strip of columns of AddProductsPanel, eight rows at a time and then one by one: the
-// accumulators A0 … A7 begin with out, SPREAD(i, t) fills t with coefficient i of a term and
-// MULADD(p, t, a) adds t times the strip at p to a. stride is the length of a row in bytes;
-// sign is −0 to subtract.
+// accumulators A0 … A7 begin with out, MULADD(i, p, t, a) adds coefficient i of a term times
+// the strip of x at p to a, with t to work in. stride is the length of a row in bytes; sign
+// is −0 to subtract.
 //
 // func(out, val *float32, at *int, x *float32, shift *int, terms, stride, rows int, sign float32)
 TEXT NAME(SB), NOSPLIT, $8-68
@@ -23,43 +23,51 @@ TEXT NAME(SB), NOSPLIT, $8-68
 
 eight:
 	MOVE (DI), A0
+	NEGATE(A0)
 	MOVE (DI)(R8*1), A1
+	NEGATE(A1)
 	MOVE (DI)(R8*2), A2
+	NEGATE(A2)
 	MOVE (DI)(R12*1), A3
+	NEGATE(A3)
 	MOVE (DI)(R8*4), A4
+	NEGATE(A4)
 	MOVE (DI)(R13*1), A5
+	NEGATE(A5)
 	MOVE (DI)(R12*2), A6
+	NEGATE(A6)
 	MOVE (DI)(R15*1), A7
+	NEGATE(A7)
 	XORL AX, AX
 
 eightterm:
 	TERM
-	SPREAD(0, T0)
-	MULADD((BX), T0, A0)
-	SPREAD(1, T1)
-	MULADD((BX)(R8*1), T1, A1)
-	SPREAD(2, T2)
-	MULADD((BX)(R8*2), T2, A2)
-	SPREAD(3, T3)
-	MULADD((BX)(R12*1), T3, A3)
-	SPREAD(4, T0)
-	MULADD((BX)(R8*4), T0, A4)
-	SPREAD(5, T1)
-	MULADD((BX)(R13*1), T1, A5)
-	SPREAD(6, T2)
-	MULADD((BX)(R12*2), T2, A6)
-	SPREAD(7, T3)
-	MULADD((BX)(R15*1), T3, A7)
+	MULADD(0, (BX), T0, A0)
+	MULADD(1, (BX)(R8*1), T1, A1)
+	MULADD(2, (BX)(R8*2), T2, A2)
+	MULADD(3, (BX)(R12*1), T3, A3)
+	MULADD(4, (BX)(R8*4), T0, A4)
+	MULADD(5, (BX)(R13*1), T1, A5)
+	MULADD(6, (BX)(R12*2), T2, A6)
+	MULADD(7, (BX)(R15*1), T3, A7)
 	INCQ AX
 	CMPQ AX, R11
 	JLT  eightterm
+	NEGATE(A0)
 	MOVE A0, (DI)
+	NEGATE(A1)
 	MOVE A1, (DI)(R8*1)
+	NEGATE(A2)
 	MOVE A2, (DI)(R8*2)
+	NEGATE(A3)
 	MOVE A3, (DI)(R12*1)
+	NEGATE(A4)
 	MOVE A4, (DI)(R8*4)
+	NEGATE(A5)
 	MOVE A5, (DI)(R13*1)
+	NEGATE(A6)
 	MOVE A6, (DI)(R12*2)
+	NEGATE(A7)
 	MOVE A7, (DI)(R15*1)
 	LEAQ (DI)(R8*8), DI
 	LEAQ (DX)(R8*8), DX
@@ -73,15 +81,16 @@ rest:
 
 one:
 	MOVE (DI), A0
+	NEGATE(A0)
 	XORL AX, AX
 
 oneterm:
 	TERM
-	SPREAD(0, T0)
-	MULADD((BX), T0, A0)
+	MULADD(0, (BX), T0, A0)
 	INCQ AX
 	CMPQ AX, R11
 	JLT  oneterm
+	NEGATE(A0)
 	MOVE A0, (DI)
 	ADDQ R8, DI
 	ADDQ R8, DX
@@ -96,7 +105,7 @@ done:
 
 #undef NAME
 #undef MOVE
-#undef SPREAD
+#undef NEGATE
 #undef MULADD
 #undef SIGN
 #undef A0
