@@ -57,3 +57,5 @@ func (m *GridMatrix) terms(t *gridTerms, k, i, j int) {
 // RowGrain is that of [SingleBlockRanger]: a row of points, so that what is looked up once
 // for each is shared.
 func (m *GridMatrix) RowGrain() int { return m.cols }
+
+var _ SingleBlockRanger = (*GridMatrix)(nil)
