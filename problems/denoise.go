@@ -84,7 +84,7 @@ func ParsePotential(name string) (Potential, error) {
 // one vector assemble nothing: φ″(t_k) is completed in every one from y and a seed in
 // single precision, to full accuracy, and the operator needs K/2 n_y-vectors of memory.
 // The first product of a panel in single precision assembles the Hessian as a
-// [hvp.GridMatrix], 6.5, 20.5 or 42.5 n_y-vectors for 3×3, 5×5 or 7×7 filters.
+// hvp.GridMatrix, 6.5, 20.5 or 42.5 n_y-vectors for 3×3, 5×5 or 7×7 filters.
 type Denoise struct {
 	rows, cols   int
 	clean, noisy []float64
