@@ -34,12 +34,24 @@ type GridAssembler interface {
 
 // Reset makes m the zero matrix on a rows×cols grid. Memory is reused.
 func (m *GridMatrix) Reset(rows, cols, reach int) {
+	m.Resize(rows, cols, reach)
+	m.Clear(0, rows)
+}
+
+// Resize is Reset that leaves it to [GridMatrix.Clear] to set the entries, which are
+// undefined until then: large matrices are cleared by those who fill their rows.
+func (m *GridMatrix) Resize(rows, cols, reach int) {
 	if rows < 1 || cols < 1 || reach < 1 {
 		panic(fmt.Sprintf("hvp: grid matrix on %d×%d points with reach %d", rows, cols, reach))
 	}
 	m.rows, m.cols, m.reach = rows, cols, reach
 	m.val = parallel.Grow(m.val, rows*m.Planes()*m.Pitch())
-	clear(m.val)
+}
+
+// Clear sets all entries of rows lo … hi−1, and the margins, to zero.
+func (m *GridMatrix) Clear(lo, hi int) {
+	size := m.Planes() * m.Pitch()
+	clear(m.val[lo*size : hi*size])
 }
 
 // Shape returns the size of the grid and how far couplings reach.

@@ -80,9 +80,11 @@ func ParsePotential(name string) (Potential, error) {
 //	∂²E/∂f_k[o]∂yᵀ q = e^{w_k} Σ_p φ′(t_k(p))·q(p_o) + φ″(t_k(p))·(F_k q)_p·y(p_o)
 //
 // where p_o is the pixel that coefficient o meets at position p. For the
-// Charbonnier potential the eigenvalues of the Hessian are at least 1. Nothing is
-// assembled. φ″(t_k) is completed in every product from y and a seed in single
-// precision, to full accuracy: the operator needs K/2 n_y-vectors of memory.
+// Charbonnier potential the eigenvalues of the Hessian are at least 1. Products of
+// one vector assemble nothing: φ″(t_k) is completed in every one from y and a seed in
+// single precision, to full accuracy, and the operator needs K/2 n_y-vectors of memory.
+// The first product of a panel in single precision assembles the Hessian as a
+// hvp.GridMatrix, 6.5, 20.5 or 42.5 n_y-vectors for 3×3, 5×5 or 7×7 filters.
 type Denoise struct {
 	rows, cols   int
 	clean, noisy []float64

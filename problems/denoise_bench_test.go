@@ -10,6 +10,7 @@ import (
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hypergrad"
+	"github.com/hgsolve/hgsolve/internal/parallel"
 	"github.com/hgsolve/hgsolve/krylov"
 	"github.com/hgsolve/hgsolve/problems"
 )
@@ -208,5 +209,68 @@ func BenchmarkDenoiseJacobian(b *testing.B) {
 				b.ReportMetric(float64(rep.Iterations)/columns, "iterations")
 			}
 		})
+	}
+}
+
+// BenchmarkDenoisePanel prints the time of a product of a panel of eight columns in single
+// precision, per pixel and as a multiple of that of one product in double precision, in
+// turn within one run; times are the least ones. assembly is that of the matrix, within the
+// first product.
+//
+//	go test ./problems -run '^$' -bench DenoisePanel -benchtime 20x
+func BenchmarkDenoisePanel(b *testing.B) {
+	const n, k = 1000, 8
+	for _, size := range []int{3, 5, 7} {
+		d := newDenoise(b, n, n, &problems.DenoiseSettings{FilterSize: size, LearnFilters: true})
+		w := d.Default(1)
+		w[len(w)-1] *= 1.01
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("size=%d/workers=%d", size, workers), func(b *testing.B) {
+				ctx := hvp.WithWorkers(b.Context(), workers)
+				lin, err := d.Linearize(ctx, d.Noisy(), w)
+				if err != nil {
+					b.Fatal(err)
+				}
+				single, ok := hvp.BlockRowsSingle(lin.Y)
+				if !ok {
+					b.Fatal("no products in single precision")
+				}
+				x, y := make([]float32, n*n*k), make([]float32, n*n*k)
+				for i := range x {
+					x[i] = float32(i%17) - 8
+				}
+				chunk := single.RowGrain()
+				panel := parallel.TaskFunc(func(c int) {
+					lo, hi := c*chunk, min((c+1)*chunk, n*n)
+					single.ApplyBlockRowsSingle(y[lo*k:hi*k], x, k, lo, hi)
+				})
+				one := make([]float64, n*n)
+				var least [2]time.Duration
+				take := func(i int, f func()) time.Duration {
+					begin := time.Now()
+					f()
+					t := time.Since(begin)
+					if least[i] == 0 || t < least[i] {
+						least[i] = t
+					}
+					return t
+				}
+				first := time.Duration(0)
+				for b.Loop() {
+					t := take(0, func() { parallel.FromContext(ctx).Run((n*n+chunk-1)/chunk, panel) })
+					if first == 0 {
+						first = t
+					}
+					take(1, func() {
+						if err := lin.Y.Apply(ctx, one, d.Noisy()); err != nil {
+							b.Fatal(err)
+						}
+					})
+				}
+				b.ReportMetric(float64(least[0].Nanoseconds())/(n*n), "ns/pixel")
+				b.ReportMetric(float64(least[0])/float64(least[1]), "products")
+				b.ReportMetric((first-least[0]).Seconds()*1e3, "ms-assembly")
+			})
+		}
 	}
 }

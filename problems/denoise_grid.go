@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync"
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/kernel"
@@ -47,35 +46,39 @@ func (h *denoiseHessian) AssembleGrid(ctx context.Context, m *hvp.GridMatrix) (o
 			return false, fmt.Errorf("problems: denoise: a weight of %.3g is beyond the range of single precision", w)
 		}
 	}
-	m.Reset(h.rows, h.cols, h.reach)
+	m.Resize(h.rows, h.cols, h.reach)
 	pairs := h.gridPairs()
-	pool := sync.Pool{New: func() any { s := make([]float32, h.filters*tileWidth); return &s }}
-	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(band int) {
-		w := pool.Get().(*[]float32)
-		defer pool.Put(w)
-		lo, hi := band*bandRows, min((band+1)*bandRows, h.rows)
-		for i := lo; i < hi; i++ {
-			diag := m.Row(i, 0, 0)
-			for j := range diag {
-				diag[j] = 1
-			}
-		}
-		for i := max(lo-h.reach, 0); i < min(hi, h.rows-h.reach); i++ {
-			for j := 0; j < h.cols-h.reach; j += tileWidth {
-				n := min(tileWidth, h.cols-h.reach-j)
-				for k := range h.filters {
-					h.singleWeights((*w)[k*tileWidth:][:n], i, j, k)
-				}
-				for l := range pairs {
-					p := &pairs[l]
-					if row := i + p.down; lo <= row && row < hi {
-						kernel.AddScaledSingle(m.Row(row, p.a, p.b)[j+p.right:][:n], p.c, *w, tileWidth)
-					}
-				}
-			}
-		}
-	}))
+	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(band int) { h.assembleBand(m, pairs, band) }))
 	return true, nil
+}
+
+// assembleBand sets the rows of a band of m.
+func (h *denoiseHessian) assembleBand(m *hvp.GridMatrix, pairs []gridPair, band int) {
+	s := h.grid.scratch.Get(h.filters * tileWidth)
+	defer h.grid.scratch.Put(s)
+	w := *s
+	lo, hi := band*bandRows, min((band+1)*bandRows, h.rows)
+	m.Clear(lo, hi)
+	for i := lo; i < hi; i++ {
+		diag := m.Row(i, 0, 0)
+		for j := range diag {
+			diag[j] = 1
+		}
+	}
+	for i := max(lo-h.reach, 0); i < min(hi, h.rows-h.reach); i++ {
+		for j := 0; j < h.cols-h.reach; j += tileWidth {
+			n := min(tileWidth, h.cols-h.reach-j)
+			for k := range h.filters {
+				h.singleWeights(w[k*tileWidth:][:n], i, j, k)
+			}
+			for l := range pairs {
+				p := &pairs[l]
+				if row := i + p.down; lo <= row && row < hi {
+					kernel.AddScaledSingle(m.Row(row, p.a, p.b)[j+p.right:][:n], p.c, w, tileWidth)
+				}
+			}
+		}
+	}
 }
 
 // singleWeights sets dst to e^{w_k}φ″(t_k) at positions of row i from column j on.

@@ -23,7 +23,7 @@ type denoiseHessian struct {
 	seeds  []float32 // of the weights at all positions, one per filter and pixel
 	stored []float64 // the weights themselves, instead of seeds
 	single []float32 // the weights of a coarse grid, instead of both
-	panel  panelWeights
+	grid   lazyGrid
 	tasks  sync.Pool // *hessianProduct
 }
 
@@ -119,7 +119,7 @@ func (h *denoiseHessian) curvatures(s *tile, i, j, m int) {
 
 // prepare computes the weights or their seeds.
 func (h *denoiseHessian) prepare(team parallel.Team, store bool) {
-	h.panel.forget(h.bands())
+	h.grid.forget(h.bands())
 	if store {
 		h.stored = parallel.Grow(h.stored, h.filters*len(h.y))
 	} else {

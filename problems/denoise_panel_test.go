@@ -3,7 +3,10 @@ package problems_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/hgsolve/hgsolve/hvp"
@@ -90,5 +93,122 @@ func TestDenoisePanels(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDenoisePanelsConcurrent: products that assemble the matrix from several goroutines at
+// once have the bits of a single one, after other weights too, and allocate nothing from the
+// second on.
+func TestDenoisePanelsConcurrent(t *testing.T) {
+	const rows, cols, k = 100, 37, 8
+	d := newDenoise(t, rows, cols, nil)
+	const n = rows * cols
+	x, y := make([]float32, n*k), make([]float32, n*k)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i)))
+	}
+	var before []float32
+	for _, logWeight := range []float64{-1, 1} {
+		want := make([]float32, n*k)
+		linearize := func() hvp.SingleBlockRanger {
+			lin, err := d.Linearize(t.Context(), d.Noisy(), d.Default(logWeight))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, ok := hvp.BlockRowsSingle(lin.Y)
+			if !ok {
+				t.Fatal("no products in single precision")
+			}
+			return r
+		}
+		linearize().ApplyBlockRowsSingle(want, x, k, 0, n)
+		if slices.Equal(want, before) {
+			t.Fatal("the matrix of other weights")
+		}
+		before = want
+		r := linearize()
+		var wg sync.WaitGroup
+		for lo := 0; lo < n; lo += 501 {
+			wg.Go(func() { r.ApplyBlockRowsSingle(y[lo*k:min(lo+501, n)*k], x, k, lo, min(lo+501, n)) })
+		}
+		wg.Wait()
+		if !slices.Equal(y, want) {
+			t.Fatal("other bits")
+		}
+		if allocs := testing.AllocsPerRun(10, func() { r.ApplyBlockRowsSingle(y, x, k, 0, n) }); allocs > 0 && !raceEnabled {
+			t.Errorf("%v allocations per product", allocs)
+		}
+	}
+}
+
+// TestDenoisePanelsRange: weights that single precision does not hold are solved with in
+// double precision.
+func TestDenoisePanelsRange(t *testing.T) {
+	const n, k = 72, 2
+	d := newDenoise(t, n, n, nil)
+	for _, logWeight := range []float64{80, 95} {
+		lin, err := d.Linearize(t.Context(), d.Noisy(), d.Default(logWeight))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]float64, n*n*k)
+		for i := range b {
+			b[i] = math.Sin(float64(i))
+		}
+		one, product := make([]float64, n*n), make([]float64, n*n)
+		for l := range k { // in the range of the large part
+			for i := range one {
+				one[i] = b[i*k+l]
+			}
+			if err := lin.Y.Apply(t.Context(), product, one); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range product {
+				b[i*k+l] = v
+			}
+		}
+		set := &krylov.Settings{RTol: 1e-3}
+		x := make([]float64, n*n*k)
+		results, err := new(krylov.BlockCG).SolveBlock(t.Context(), lin.Y, x, b, k, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(x)
+		double, err := (&krylov.BlockCG{Double: true}).SolveBlock(t.Context(), lin.Y, x, b, k, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l, r := range results {
+			if more := r.Iterations - double[l].Iterations; more > 10 {
+				t.Errorf("e^%v: column %d: %d iterations, %d in double precision", logWeight, l, r.Iterations, double[l].Iterations)
+			}
+		}
+	}
+}
+
+// TestDenoiseBandwidth: the farthest pixel that is coupled with one.
+func TestDenoiseBandwidth(t *testing.T) {
+	for _, size := range []int{3, 5, 7} {
+		const rows, cols = 14, 15
+		lin, err := newDenoise(t, rows, cols, &problems.DenoiseSettings{FilterSize: size}).Linearize(t.Context(), make([]float64, rows*cols), make([]float64, size*size-1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y, widest := make([]float64, rows*cols), make([]float64, rows*cols), 0
+		for j := range x {
+			x[j] = 1
+			if err := lin.Y.Apply(t.Context(), y, x); err != nil {
+				t.Fatal(err)
+			}
+			x[j] = 0
+			for i, v := range y {
+				if v != 0 {
+					widest = max(widest, i-j, j-i)
+				}
+			}
+		}
+		if got := lin.Y.(interface{ Bandwidth() int }).Bandwidth(); got != widest {
+			t.Errorf("filters of size %d: bandwidth %d, want %d", size, got, widest)
+		}
 	}
 }

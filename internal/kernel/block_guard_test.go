@@ -62,3 +62,19 @@ func TestPanelsStayInside(t *testing.T) {
 		}
 	}
 }
+
+// TestAddProductsPanelStaysInside does so for the diagonals of a matrix.
+func TestAddProductsPanelStaysInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 2))
+	guarded := func(n int) []float32 {
+		v := beforeGuard(t, random(rng, (n+1)/2))
+		s := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(v))), 2*len(v))
+		copy(s, single(random(rng, len(s)))) // no numbers without a normal form
+		return s[len(s)-n:]
+	}
+	for _, w := range []int{1, 2, 3, 4, 6, 8, 16, 24, 25} {
+		for _, n := range []int{1, 2, 7, 8, 9, 16, 17, 35} {
+			AddProductsPanel(guarded(n*w), w, guarded(n+1), []int{1, 0}, guarded((n+1)*w), []int{w, 0}, false)
+		}
+	}
+}

@@ -15,15 +15,14 @@
 
 #define MULADD(b, s) VFMADD231PS b(DX), Y15, s
 
-// func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
-TEXT ·shiftedSumSingle(SB), NOSPLIT, $8-49
+// func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32)
+TEXT ·shiftedSumSingle(SB), NOSPLIT, $8-48
 	MOVQ out+0(FP), DI
 	MOVQ n+8(FP), CX
 	MOVQ c+16(FP), R8
 	MOVQ at+24(FP), R9
 	MOVQ taps+32(FP), R10
 	MOVQ    x+40(FP), SI
-	MOVBLZX add+48(FP), R11
 	FLUSH(AX)
 	SUBQ $64, CX
 	JLT  rest
@@ -33,19 +32,6 @@ wide:
 	PREFETCHT0 (AHEAD+64)(DI)
 	PREFETCHT0 (AHEAD+128)(DI)
 	PREFETCHT0 (AHEAD+192)(DI)
-	TESTL R11, R11
-	JEQ   widezero
-	VMOVUPS 0(DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	JMP widesum
-
-widezero:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -54,8 +40,6 @@ widezero:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-
-widesum:
 	XORL AX, AX
 
 wideterm:
@@ -90,11 +74,6 @@ rest:
 
 eight:
 	VXORPS  Y0, Y0, Y0
-	TESTL   R11, R11
-	JEQ     eightsum
-	VMOVUPS (DI), Y0
-
-eightsum:
 	XORL AX, AX
 
 eightterm:
@@ -115,11 +94,6 @@ few:
 
 one:
 	VXORPS X0, X0, X0
-	TESTL  R11, R11
-	JEQ    onesum
-	VMOVSS (DI), X0
-
-onesum:
 	XORL AX, AX
 
 oneterm:
@@ -133,102 +107,6 @@ oneterm:
 	ADDQ   $4, SI
 	DECQ   CX
 	JNE    one
-
-done:
-	KEEP
-	VZEROUPPER
-	RET
-
-// func weightedSumSingle8(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
-TEXT ·weightedSumSingle8(SB), NOSPLIT, $8-56
-	MOVQ out+0(FP), DI
-	MOVQ n+8(FP), CX
-	MOVQ c+16(FP), R8
-	MOVQ at+24(FP), R9
-	MOVQ taps+32(FP), R10
-	MOVQ x+40(FP), SI
-	MOVQ w+48(FP), R11
-	FLUSH(AX)
-	SUBQ $8, CX
-	JLT  rest
-
-wide:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	XORL AX, AX
-
-wideterm:
-	TERM
-	MULADD(0, Y0)
-	MULADD(32, Y1)
-	MULADD(64, Y2)
-	MULADD(96, Y3)
-	MULADD(128, Y4)
-	MULADD(160, Y5)
-	MULADD(192, Y6)
-	MULADD(224, Y7)
-	INCQ AX
-	CMPQ AX, R10
-	JLT  wideterm
-	VBROADCASTSS (R11), Y8
-	VMULPS Y0, Y8, Y0
-	VMOVUPS Y0, (DI)
-	VBROADCASTSS 4(R11), Y9
-	VMULPS Y1, Y9, Y1
-	VMOVUPS Y1, 32(DI)
-	VBROADCASTSS 8(R11), Y10
-	VMULPS Y2, Y10, Y2
-	VMOVUPS Y2, 64(DI)
-	VBROADCASTSS 12(R11), Y11
-	VMULPS Y3, Y11, Y3
-	VMOVUPS Y3, 96(DI)
-	VBROADCASTSS 16(R11), Y8
-	VMULPS Y4, Y8, Y4
-	VMOVUPS Y4, 128(DI)
-	VBROADCASTSS 20(R11), Y9
-	VMULPS Y5, Y9, Y5
-	VMOVUPS Y5, 160(DI)
-	VBROADCASTSS 24(R11), Y10
-	VMULPS Y6, Y10, Y6
-	VMOVUPS Y6, 192(DI)
-	VBROADCASTSS 28(R11), Y11
-	VMULPS Y7, Y11, Y7
-	VMOVUPS Y7, 224(DI)
-	ADDQ $256, DI
-	ADDQ $256, SI
-	ADDQ $32, R11
-	SUBQ $8, CX
-	JGE  wide
-
-rest:
-	ADDQ $8, CX
-	JEQ  done
-
-one:
-	VXORPS Y0, Y0, Y0
-	XORL   AX, AX
-
-oneterm:
-	MOVQ         (R9)(AX*8), DX
-	VBROADCASTSS (R8)(AX*4), Y15
-	VFMADD231PS  (SI)(DX*4), Y15, Y0
-	INCQ AX
-	CMPQ AX, R10
-	JLT  oneterm
-	VBROADCASTSS (R11), Y8
-	VMULPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ $32, DI
-	ADDQ $32, SI
-	ADDQ $4, R11
-	DECQ CX
-	JNE  one
 
 done:
 	KEEP

@@ -33,21 +33,10 @@ func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val 
 // ShiftedSumSingle is [ShiftedSum] in single precision, each product fused with its sum.
 func ShiftedSumSingle(out, c, x []float32, at []int) {
 	at = shifts(len(out), c, x, at)
-	if !shiftedSingle(out, c, x, at, false) {
-		clear(out)
-		addShiftedSumSingle(out, c, x, at)
+	if shiftedSingle(out, c, x, at) {
+		return
 	}
-}
-
-// AddShiftedSumSingle is ShiftedSumSingle that begins with what out holds.
-func AddShiftedSumSingle(out, c, x []float32, at []int) {
-	at = shifts(len(out), c, x, at)
-	if !shiftedSingle(out, c, x, at, true) {
-		addShiftedSumSingle(out, c, x, at)
-	}
-}
-
-func addShiftedSumSingle(out, c, x []float32, at []int) {
+	clear(out)
 	for e, f := range c {
 		for j, v := range x[at[e]:][:len(out)] {
 			out[j] = fmaSingle(f, v, out[j])
@@ -76,23 +65,6 @@ func fmaSingle(a, b, c float32) float32 {
 		s = math.Float64frombits(bits)
 	}
 	return float32(s)
-}
-
-// WeightedSumSingle is [ShiftedSumSingle] for a panel out of k columns whose row i is then
-// multiplied by w[i].
-func WeightedSumSingle(out, c, x []float32, at []int, w []float32, k int) {
-	out = out[:len(w)*k]
-	at = shifts(len(out), c, x, at)
-	if weightedSingle(out, c, x, at, w, k) {
-		return
-	}
-	ShiftedSumSingle(out, c, x, at)
-	for i, f := range w {
-		row := out[i*k : i*k+k]
-		for l, v := range row {
-			row[l] = f * v
-		}
-	}
 }
 
 // PanelDotSingle is [PanelDot] in single precision, with sums in double precision.

@@ -63,7 +63,7 @@ func panelStepDiagSingle8(y, p, a, r, d, b *float32, stride, rows int)
 func panelStepDiagSingle4(y, p, a, r, d, b *float32, stride, rows int)
 
 //go:noescape
-func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
+func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32)
 
 //go:noescape
 func panelDotSingle8Wide(p, q *float32, rows int, sums *float64)
@@ -78,7 +78,7 @@ func panelSubDiagSingle8Wide(r, a, q, d *float32, rows int, sums *float64)
 func panelStepSingle8Wide(y, p, a, r, b *float32, rows int)
 
 //go:noescape
-func shiftedSumSingleWide(out *float32, n int, c *float32, at *int, taps int, x *float32, add bool)
+func shiftedSumSingleWide(out *float32, n int, c *float32, at *int, taps int, x *float32)
 
 // The functions below do the strips of eight and of four columns and return the
 // number of columns done, as those of block_amd64.go.
@@ -113,28 +113,15 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	return l
 }
 
-func weightedSingle(out, c, x []float32, at []int, w []float32, k int) bool {
-	if !useFMA || k != 8 || len(w) == 0 || len(c) == 0 {
-		return false
-	}
-	_ = out[8*len(w)-1]
-	if useWide {
-		weightedSumSingle8Wide(&out[0], len(w), &c[0], &at[0], len(c), &x[0], &w[0])
-	} else {
-		weightedSumSingle8(&out[0], len(w), &c[0], &at[0], len(c), &x[0], &w[0])
-	}
-	return true
-}
-
-func shiftedSingle(out, c, x []float32, at []int, add bool) bool {
+func shiftedSingle(out, c, x []float32, at []int) bool {
 	if !useFMA || len(c) == 0 || len(out) == 0 {
 		return false
 	}
 	if useWide {
-		shiftedSumSingleWide(&out[0], len(out), &c[0], &at[0], len(c), &x[0], add)
+		shiftedSumSingleWide(&out[0], len(out), &c[0], &at[0], len(c), &x[0])
 		return true
 	}
-	shiftedSumSingle(&out[0], len(out), &c[0], &at[0], len(c), &x[0], add)
+	shiftedSumSingle(&out[0], len(out), &c[0], &at[0], len(c), &x[0])
 	return true
 }
 
@@ -317,12 +304,6 @@ func panelStepSingleStrips(y, p, a, r, d, b []float32, w int) (l int) {
 	}
 	return l
 }
-
-//go:noescape
-func weightedSumSingle8(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
-
-//go:noescape
-func weightedSumSingle8Wide(out *float32, n int, c *float32, at *int, taps int, x, w *float32)
 
 //go:noescape
 func flushSingle8(x *float64, y, p *float32, a, f *float64, rows int)

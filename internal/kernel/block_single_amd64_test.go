@@ -36,11 +36,10 @@ func TestSingleWithoutWide(t *testing.T) {
 					PanelStepDirectionSingle(newY, newP, a, newR, d, b, w)
 					product := make([]float32, 33*w)
 					CSRRowsBlockSingle(product, x, w, ptr, col, val, 0, 33, false)
-					shifted := slices.Clone(y)
-					AddShiftedSumSingle(shifted[:len(y)-1], a[:2], q, []int{1, 0})
-					weighted := make([]float32, (n-1)*w)
-					WeightedSumSingle(weighted, a[:2], q, []int{w, 0}, b0[:n-1], w)
-					return slices.Concat(newR, newY, newP, product, shifted, weighted), sums
+					shifted, added := make([]float32, len(y)-1), slices.Clone(y[w:])
+					ShiftedSumSingle(shifted, a[:2], q, []int{1, 0})
+					AddProductsPanel(added, w, b0, []int{0, 1}, q, []int{w, 0}, diag)
+					return slices.Concat(newR, newY, newP, product, shifted, added), sums
 				}
 				useWide, fetchSingle = wide, fetch
 				numbers, sums := run()

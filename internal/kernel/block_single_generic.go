@@ -10,9 +10,7 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	return 0
 }
 
-func shiftedSingle(out, c, x []float32, at []int, add bool) bool { return false }
-
-func weightedSingle(out, c, x []float32, at []int, w []float32, k int) bool { return false }
+func shiftedSingle(out, c, x []float32, at []int) bool { return false }
 
 func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l int) { return 0 }
 

@@ -156,24 +156,6 @@ func TestCSRRowsBlockSingle(t *testing.T) {
 	}
 }
 
-func TestWeightedSumSingle(t *testing.T) {
-	rng := rand.New(rand.NewPCG(12, 1))
-	for k := 1; k <= 17; k++ {
-		for _, n := range []int{0, 1, 5, 8, 21} {
-			x, c, w := single(random(rng, 20*k+n*k)), single(random(rng, 5)), single(random(rng, n))
-			at := []int{3 * k, 0, 20 * k, 7, 2 * k}
-			want := make([]float32, n*k)
-			ShiftedSumSingle(want, c, x, at)
-			for i := range want {
-				want[i] *= w[i/k]
-			}
-			got := single(random(rng, n*k))
-			WeightedSumSingle(got, c, x, at, w, k)
-			sameSingle(t, fmt.Sprint("k = ", k), got, want)
-		}
-	}
-}
-
 func TestCSRRowsBlockSingleChecksColumns(t *testing.T) {
 	for _, k := range []int{2, 4, 8, 16} {
 		for _, bad := range []int32{-1, 3, math.MaxInt32} {
@@ -195,26 +177,18 @@ func TestShiftedSumSingle(t *testing.T) {
 		for n := range 150 {
 			x := single(random(rng, 400))
 			c, at := single(random(rng, taps)), make([]int, taps)
-			for _, add := range []bool{false, true} {
-				got := single(random(rng, n+1))
-				want := slices.Clone(got)
-				if !add {
-					clear(want[:n])
+			got := single(random(rng, n+1))
+			want := slices.Clone(got)
+			clear(want[:n])
+			for e := range at {
+				at[e] = rng.IntN(400 - n + 1)
+				for j := range want[:n] {
+					sum := new(big.Float).SetPrec(200).Mul(big.NewFloat(float64(c[e])), big.NewFloat(float64(x[at[e]+j])))
+					want[j], _ = sum.Add(sum, big.NewFloat(float64(want[j]))).Float32()
 				}
-				for e := range at {
-					at[e] = rng.IntN(400 - n + 1)
-					for j := range want[:n] {
-						sum := new(big.Float).SetPrec(200).Mul(big.NewFloat(float64(c[e])), big.NewFloat(float64(x[at[e]+j])))
-						want[j], _ = sum.Add(sum, big.NewFloat(float64(want[j]))).Float32()
-					}
-				}
-				if add {
-					AddShiftedSumSingle(got[:n], c, x, at)
-				} else {
-					ShiftedSumSingle(got[:n], c, x, at)
-				}
-				sameSingle(t, fmt.Sprintf("%d terms", taps), got, want)
 			}
+			ShiftedSumSingle(got[:n], c, x, at)
+			sameSingle(t, fmt.Sprintf("%d terms", taps), got, want)
 		}
 	}
 }

@@ -29,14 +29,19 @@ func AddShiftedSum(out, c, x []float64, at []int) {
 // shifts returns at after a look that it stays inside x.
 func shifts[V Value](n int, c, x []V, at []int) []int {
 	at = at[:len(c)]
+	inside(n, len(x), at)
+	return at
+}
+
+// inside looks that n elements from each place on are inside a vector.
+func inside(n, length int, at []int) {
 	low, high := 0, 0
 	for _, a := range at {
 		low, high = min(low, a), max(high, a)
 	}
-	if low < 0 || len(x) < high+n {
+	if low < 0 || high > length-n {
 		panic("kernel: a shifted row is outside its vector")
 	}
-	return at
 }
 
 // The conversion keeps the compiler from fusing a product with a sum.

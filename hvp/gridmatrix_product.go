@@ -1,0 +1,61 @@
+package hvp
+
+import (
+	"sync"
+
+	"github.com/hgsolve/hgsolve/internal/kernel"
+)
+
+// gridTerms are the couplings of a run of points of a grid row: where they are in the
+// planes, and where the rows of the panel are that they ask for.
+type gridTerms struct{ at, shift []int }
+
+var gridTermsPool = sync.Pool{New: func() any { return new(gridTerms) }}
+
+// ApplyBlockRowsSingle sets dst, a panel of hi−lo rows, to rows lo … hi−1 of A·X for the
+// panel x of k vectors, under the rules of [SingleBlockRanger].
+//
+// Traffic per point: 1 + 2·Reach·(Reach+1) entries, each of which is used for both rows that it
+// belongs to while it is in a cache, and k numbers of x and of dst.
+func (m *GridMatrix) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+	dst, x = dst[:(hi-lo)*k], x[:m.rows*m.cols*k]
+	clear(dst)
+	t := gridTermsPool.Get().(*gridTerms)
+	for row := lo; row < hi; {
+		i, j := row/m.cols, row%m.cols
+		// Points that are as far as Reach from the sides are coupled with all columns; each
+		// of the others has a list of its own.
+		n := 1
+		if m.reach <= j && j < m.cols-m.reach {
+			n = min(m.cols-m.reach-j, hi-row)
+		}
+		m.terms(t, k, i, j)
+		kernel.AddProductsPanel(dst[(row-lo)*k:][:n*k], k, m.val, t.at, x, t.shift, false)
+		row += n
+	}
+	gridTermsPool.Put(t)
+}
+
+// terms sets t to the couplings of point (i, j), in the order of the points.
+func (m *GridMatrix) terms(t *gridTerms, k, i, j int) {
+	t.at, t.shift = t.at[:0], t.shift[:0]
+	left, right := max(-m.reach, -j), min(m.reach, m.cols-1-j)
+	for a := max(-m.reach, -i); a <= min(m.reach, m.rows-1-i); a++ {
+		for b := left; b <= right; b++ {
+			at := 0
+			if a < 0 || a == 0 && b <= 0 {
+				at = m.At(i, m.Plane(-a, -b)) + j
+			} else {
+				at = m.At(i+a, m.Plane(a, b)) + j + b
+			}
+			t.at = append(t.at, at)
+			t.shift = append(t.shift, ((i+a)*m.cols+j+b)*k)
+		}
+	}
+}
+
+// RowGrain is that of [SingleBlockRanger]: a row of points, so that what is looked up once
+// for each is shared.
+func (m *GridMatrix) RowGrain() int { return m.cols }
+
+var _ SingleBlockRanger = (*GridMatrix)(nil)
