@@ -48,6 +48,7 @@ type GridIC struct {
 	broken   bool
 	families sync.Pool // *gridRows
 	work     sync.Pool // *gridICWork
+	panels   sync.Pool // *gridICPanel
 }
 
 const (
