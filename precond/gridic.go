@@ -49,6 +49,7 @@ type GridIC struct {
 	families sync.Pool // *gridRows
 	work     sync.Pool // *gridICWork
 	panels   sync.Pool // *gridICPanel
+	room     parallel.ScratchOf[int]
 }
 
 const (

@@ -60,11 +60,13 @@ func (p *gridICPanel) Chunk(c int) {
 	band := 2*c + p.phase.kind()
 	first, last := m.bands[band], m.bands[band+1]-1
 	val, pitch := m.m.Raw(), m.m.Pitch()
+	room := m.room.Get(4 * m.reach * (2*m.reach + 1))
+	defer m.room.Put(room)
 	if p.phase != gridBackward { // L⁻¹
 		for i := first; i <= last; i++ {
 			v := p.row(i)
 			copy(v, p.x[i*len(v):])
-			p.gather(band, i, false)
+			p.gather(band, i, false, *room)
 			kernel.ForwardBandPanel(v, p.k, val[m.m.At(i, 1):], pitch, m.reach)
 		}
 	}
@@ -72,7 +74,7 @@ func (p *gridICPanel) Chunk(c int) {
 		for i := last; i >= first; i-- {
 			v := p.row(i)
 			kernel.ScaleRowsPanel(v, p.k, m.m.Row(i, 0, 0))
-			p.gather(band, i, true)
+			p.gather(band, i, true, *room)
 			kernel.BackwardBandPanel(v, p.k, val[m.m.At(i, 1):], pitch, m.reach)
 		}
 	}
@@ -85,32 +87,28 @@ func (p *gridICPanel) row(i int) []float32 {
 }
 
 // gather subtracts what the rows near row i of the band say, those after it in the order of
-// elimination or those before.
-func (p *gridICPanel) gather(band, i int, later bool) {
+// elimination or those before. room is for two numbers for each of their couplings.
+func (p *gridICPanel) gather(band, i int, later bool, room []int) {
 	cols := p.m.cols
 	lo := min(p.m.reach, cols)
 	hi := max(lo, cols-p.m.reach)
 	for j := range lo {
-		p.gatherPart(band, i, later, j, j+1)
+		p.gatherPart(band, i, later, j, j+1, room)
 	}
 	if lo < hi {
-		p.gatherPart(band, i, later, lo, hi)
+		p.gatherPart(band, i, later, lo, hi, room)
 	}
 	for j := hi; j < cols; j++ {
-		p.gatherPart(band, i, later, j, j+1)
+		p.gatherPart(band, i, later, j, j+1, room)
 	}
 }
 
-// gridTaps is how many couplings are subtracted at a time.
-const gridTaps = 32
-
 // gatherPart is gather for columns lo … hi-1, which have the same couplings within the
-// grid: others are zero, but what stands in their place may not be, nor belong to this band.
-func (p *gridICPanel) gatherPart(band, i int, later bool, lo, hi int) {
+// grid: others are zero, but what stands in their place may not be finite, nor belong to
+// this band.
+func (p *gridICPanel) gatherPart(band, i int, later bool, lo, hi int, room []int) {
 	m, r := p.m, p.m.reach
-	out := p.row(i)[lo*p.k : hi*p.k]
-	var atArray, shiftArray [gridTaps]int
-	at, shift := atArray[:0], shiftArray[:0]
+	at, shift := room[:0:len(room)/2], room[len(room)/2:][:0]
 	first, last := max(-r, -lo), min(r, m.cols-hi)
 	for a := 1; a <= r; a++ {
 		for _, a := range [2]int{-a, a} {
@@ -122,14 +120,10 @@ func (p *gridICPanel) gatherPart(band, i int, later bool, lo, hi int) {
 				at = append(at, l+lo)
 				shift = append(shift, ((i+a)*m.cols+lo+b)*p.k)
 				l += step
-				if len(at) == gridTaps {
-					kernel.AddProductsPanel(out, p.k, m.m.Raw(), at, p.dst, shift, true)
-					at, shift = at[:0], shift[:0]
-				}
 			}
 		}
 	}
-	kernel.AddProductsPanel(out, p.k, m.m.Raw(), at, p.dst, shift, true)
+	kernel.AddProductsPanel(p.row(i)[lo*p.k:hi*p.k], p.k, m.m.Raw(), at, p.dst, shift, true)
 }
 
 var _ hvp.SingleBlocker = (*GridIC)(nil)
