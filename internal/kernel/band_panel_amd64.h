@@ -1,5 +1,5 @@
 // The loops of band_panel_amd64.go for one width of strips: BAND, BAND2 and SCALE are their
-// names, PUT moves a strip between memory and the registers V0 … V4.
+// names, PUT moves a strip between memory and the registers V0 … V4, CLEAR makes one zero.
 
 // R11 runs over the coefficients of a point, R12 over the points before it, up to the last
 // one, which is in V0.
@@ -59,8 +59,8 @@ TEXT BAND2(SB), NOSPLIT, $8-48
 	MOVQ move+32(FP), R8
 	MOVQ moveC+40(FP), R9
 	FLUSH(AX)
-	VXORPS V0, V0, V0
-	VXORPS V1, V1, V1
+	CLEAR(V0)
+	CLEAR(V1)
 
 point2:
 	PUT          (DI), V2
@@ -104,6 +104,7 @@ row:
 #undef BAND2
 #undef SCALE
 #undef PUT
+#undef CLEAR
 #undef V0
 #undef V1
 #undef V2

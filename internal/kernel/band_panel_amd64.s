@@ -5,6 +5,21 @@
 
 // Substitution in rows of points of a panel, strip by strip: see band_panel_amd64.h.
 
+// func bandPanel16(v, c *float32, rows, r, move, moveC, next int)
+// func band2Panel16(v, near, far *float32, rows, move, moveC int)
+// func scaleRowsPanel16(v, d *float32, rows, stride int)
+#define BAND ·bandPanel16
+#define BAND2 ·band2Panel16
+#define SCALE ·scaleRowsPanel16
+#define PUT VMOVUPS
+#define CLEAR(v) VPXORD v, v, v
+#define V0 Z0
+#define V1 Z1
+#define V2 Z2
+#define V3 Z3
+#define V4 Z4
+#include "band_panel_amd64.h"
+
 // func bandPanel8(v, c *float32, rows, r, move, moveC, next int)
 // func band2Panel8(v, near, far *float32, rows, move, moveC int)
 // func scaleRowsPanel8(v, d *float32, rows, stride int)
@@ -12,6 +27,7 @@
 #define BAND2 ·band2Panel8
 #define SCALE ·scaleRowsPanel8
 #define PUT VMOVUPS
+#define CLEAR(v) VXORPS v, v, v
 #define V0 Y0
 #define V1 Y1
 #define V2 Y2
@@ -26,6 +42,7 @@
 #define BAND2 ·band2Panel4
 #define SCALE ·scaleRowsPanel4
 #define PUT VMOVUPS
+#define CLEAR(v) VXORPS v, v, v
 #define V0 X0
 #define V1 X1
 #define V2 X2
@@ -40,6 +57,7 @@
 #define BAND2 ·band2Panel2
 #define SCALE ·scaleRowsPanel2
 #define PUT VMOVSD
+#define CLEAR(v) VXORPS v, v, v
 #define V0 X0
 #define V1 X1
 #define V2 X2
@@ -54,6 +72,7 @@
 #define BAND2 ·band2Panel1
 #define SCALE ·scaleRowsPanel1
 #define PUT VMOVSS
+#define CLEAR(v) VXORPS v, v, v
 #define V0 X0
 #define V1 X1
 #define V2 X2
