@@ -57,73 +57,103 @@ func (p gridPhase) kind() int {
 // Chunk implements parallel.Task: band 2c or 2c+1.
 func (p *gridICPanel) Chunk(c int) {
 	m := p.m
+	r, _ := m.panelRows.Get().(*gridPanelRow)
+	if r == nil {
+		r = new(gridPanelRow)
+	}
+	r.W, r.Reach, r.Val, r.Pitch = p.k, m.reach, m.m.Raw(), m.m.Pitch()
 	band := 2*c + p.phase.kind()
 	first, last := m.bands[band], m.bands[band+1]-1
-	val, pitch := m.m.Raw(), m.m.Pitch()
-	room := m.room.Get(4 * m.reach * (2*m.reach + 1))
-	defer m.room.Put(room)
 	if p.phase != gridBackward { // L⁻¹
 		for i := first; i <= last; i++ {
-			v := p.row(i)
-			copy(v, p.x[i*len(v):])
-			p.gather(band, i, false, *room)
-			kernel.ForwardBandPanel(v, p.k, val[m.m.At(i, 1):], pitch, m.reach)
+			r.Back, r.V, r.Src, r.D = false, p.row(p.dst, i), p.row(p.x, i), nil
+			p.substitute(r, band, i)
 		}
 	}
 	if p.phase != gridForward { // D⁻¹ and L⁻ᵀ
 		for i := last; i >= first; i-- {
-			v := p.row(i)
-			kernel.ScaleRowsPanel(v, p.k, m.m.Row(i, 0, 0))
-			p.gather(band, i, true, *room)
-			kernel.BackwardBandPanel(v, p.k, val[m.m.At(i, 1):], pitch, m.reach)
+			r.Back, r.V, r.Src, r.D = true, p.row(p.dst, i), nil, m.m.Row(i, 0, 0)
+			p.substitute(r, band, i)
 		}
 	}
+	r.PanelRow = kernel.PanelRow{At: r.At, Shift: r.Shift}
+	m.panelRows.Put(r)
+}
+
+// gridPanelRow is a row of the grid that is being substituted.
+type gridPanelRow struct {
+	kernel.PanelRow
+	edge []float32 // other rows near an edge of the grid, with zeros beyond it
 }
 
 // row returns row i of the grid.
-func (p *gridICPanel) row(i int) []float32 {
+func (p *gridICPanel) row(panel []float32, i int) []float32 {
 	size := p.m.cols * p.k
-	return p.dst[i*size : (i+1)*size]
+	return panel[i*size : (i+1)*size]
 }
 
-// gather subtracts what the rows near row i of the band say, those after it in the order of
-// elimination or those before. room is for two numbers for each of their couplings.
-func (p *gridICPanel) gather(band, i int, later bool, room []int) {
-	cols := p.m.cols
-	lo := min(p.m.reach, cols)
-	hi := max(lo, cols-p.m.reach)
-	for j := range lo {
-		p.gatherPart(band, i, later, j, j+1, room)
+// substitute does row i of the band. Where points couple with columns outside the grid,
+// it goes by copies of the rows nearby: the couplings are zero, but what stands there in dst
+// may not be finite, or belong to another band.
+func (p *gridICPanel) substitute(r *gridPanelRow, band, i int) {
+	r.C = r.Val[p.m.m.At(i, 1):]
+	reach, cols := p.m.reach, p.m.cols
+	left, right := reach, cols-reach
+	if left >= right {
+		left, right = 0, 0 // all is edge
 	}
-	if lo < hi {
-		p.gatherPart(band, i, later, lo, hi, room)
-	}
-	for j := hi; j < cols; j++ {
-		p.gatherPart(band, i, later, j, j+1, room)
+	if r.Back {
+		p.part(r, band, i, right, cols)
+		p.part(r, band, i, left, right)
+		p.part(r, band, i, 0, left)
+	} else {
+		p.part(r, band, i, 0, left)
+		p.part(r, band, i, left, right)
+		p.part(r, band, i, right, cols)
 	}
 }
 
-// gatherPart is gather for columns lo … hi-1, which have the same couplings within the
-// grid: others are zero, but what stands in their place may not be finite, nor belong to
-// this band.
-func (p *gridICPanel) gatherPart(band, i int, later bool, lo, hi int, room []int) {
-	m, r := p.m, p.m.reach
-	at, shift := room[:0:len(room)/2], room[len(room)/2:][:0]
-	first, last := max(-r, -lo), min(r, m.cols-hi)
-	for a := 1; a <= r; a++ {
+// part is substitute for columns lo … hi-1, either all of them with no coupling beyond the
+// edges or not.
+func (p *gridICPanel) part(r *gridPanelRow, band, i, lo, hi int) {
+	if lo >= hi {
+		return
+	}
+	m, reach, k := p.m, p.m.reach, p.k
+	inner := lo >= reach && hi+reach <= m.cols
+	width := hi - lo + 2*reach
+	r.X, r.At, r.Shift = p.dst, r.At[:0], r.Shift[:0]
+	if !inner {
+		r.edge = parallel.Grow(r.edge, 2*reach*width*k)
+		r.X = r.edge
+	}
+	for a := 1; a <= reach; a++ {
 		for _, a := range [2]int{-a, a} {
-			if i+a < 0 || i+a >= m.rows || m.later(band, i, i+a) != later {
+			if i+a < 0 || i+a >= m.rows || m.later(band, i, i+a) != r.Back {
 				continue
 			}
-			l, step := m.coupling(i, a, first)
-			for b := first; b <= last; b++ {
-				at = append(at, l+lo)
-				shift = append(shift, ((i+a)*m.cols+lo+b)*p.k)
-				l += step
+			shift := ((i+a)*m.cols + lo - reach) * k
+			if !inner {
+				shift = len(r.At) / (2*reach + 1) * width * k
+				copyWithin(r.edge[shift:][:width*k], p.row(p.dst, i+a), (lo-reach)*k)
+			}
+			at, step := m.coupling(i, a, -reach)
+			for b := range 2*reach + 1 {
+				r.At = append(r.At, at+lo+b*step)
+				r.Shift = append(r.Shift, shift+b*k)
 			}
 		}
 	}
-	kernel.AddProductsPanel(p.row(i)[lo*p.k:hi*p.k], p.k, m.m.Raw(), at, p.dst, shift, true)
+	r.Substitute(lo, hi)
+}
+
+// copyWithin sets dst to what begins at element from of src, and to zero where that is
+// outside.
+func copyWithin(dst, src []float32, from int) {
+	before := max(0, -from)
+	clear(dst[:before])
+	n := copy(dst[before:], src[from+before:])
+	clear(dst[before+n:])
 }
 
 var _ hvp.SingleBlocker = (*GridIC)(nil)
