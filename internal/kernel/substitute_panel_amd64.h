@@ -234,12 +234,12 @@ point:
 	JEQ   last
 
 tap:
-	PUT          (R12), P
+	PUT  (R12), P
 	TAP(0, R11, A0)
-	ADDQ         R10, R11
-	ADDQ         R8, R12
-	DECQ         BX
-	JNE          tap
+	ADDQ R10, R11
+	ADDQ R8, R12
+	DECQ BX
+	JNE  tap
 
 last:
 	VMOVAPS S1, P

@@ -115,7 +115,7 @@ func TestPanelRowChecks(t *testing.T) {
 			},
 			"matrix":   func(p *PanelRow) { p.At[4] = len(p.Val) - 19 },
 			"negative": func(p *PanelRow) { p.At[2] = -1 },
-			"panel":    func(p *PanelRow) { p.X = p.X[: len(p.X)-(p.Pitch-20-2*r)*8-1 : len(p.X)-(p.Pitch-20-2*r)*8-1] },
+			"panel":    func(p *PanelRow) { p.X = p.X[: len(p.X)-1 : len(p.X)-1] },
 			"before":   func(p *PanelRow) { p.Shift[0] = -8 },
 			"shifts":   func(p *PanelRow) { p.Shift = p.Shift[:4:4] },
 		} {
