@@ -37,17 +37,19 @@ import (
 // the factorisation begins again with twice as much; the report tells. An operator that needs
 // more than a quarter is refused with a [*ShiftLimitError].
 type GridIC struct {
-	m        hvp.GridMatrix // the factor: D⁻¹ in plane 0, L in the others
-	diag     []float32      // of A
-	rows     int
-	cols     int
-	reach    int
-	bands    []int // first rows, and the number of rows
-	shift    float64
-	setup    time.Duration
-	broken   bool
-	families sync.Pool // *gridRows
-	work     sync.Pool // *gridICWork
+	m         hvp.GridMatrix // the factor: D⁻¹ in plane 0, L in the others
+	diag      []float32      // of A
+	rows      int
+	cols      int
+	reach     int
+	bands     []int // first rows, and the number of rows
+	shift     float64
+	setup     time.Duration
+	broken    bool
+	families  sync.Pool // *gridRows
+	work      sync.Pool // *gridICWork
+	panels    sync.Pool // *gridICPanel
+	panelRows sync.Pool // *gridPanelRow
 }
 
 const (

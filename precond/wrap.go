@@ -45,5 +45,8 @@ func (m *wrapped) Refresh(ctx context.Context, a hvp.Operator) error {
 	return m.refresh(ctx, a)
 }
 
+// Delegate implements [hvp.Delegator].
+func (m *wrapped) Delegate() hvp.Operator { return m.Operator }
+
 func (m *wrapped) Report() Report { return Report{} }
 func (m *wrapped) String() string { return m.name }

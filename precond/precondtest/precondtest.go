@@ -21,7 +21,7 @@ type Build func(ctx context.Context, a hvp.Operator) (precond.Preconditioner, er
 
 // Test reports every violation of the contract of [precond.Preconditioner] by
 // what build makes for a: that of operators and of what M promises
-// ([hvptest.TestOperator]), the same bits from a build with any number of workers,
+// ([hvptest.TestOperator]), of [hvp.SingleBlocker] if it is one, the same bits from a build with any number of workers,
 // from a second build and from a refresh, a report that is filled in, and named
 // errors for other shapes. What says that it is [hvp.Varying] is not tested as an
 // operator. other has the shape of a and different values. A nil
@@ -43,6 +43,7 @@ func Test(t TB, a, other hvp.Operator, build Build, opt *hvptest.Options) {
 	if !hvp.StructureOf(m).Has(hvp.Varying) { // else it is no operator to be tested
 		hvptest.TestOperator(t, m, opt)
 	}
+	panels(t, m)
 	if m.String() == "" {
 		t.Errorf("the preconditioner %T has no name", m)
 	}
