@@ -169,7 +169,15 @@ func (a *Stencil) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 func (a *Stencil) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	g := a.grid
 	g.Step = k
-	kernel.StencilRowsSingle(dst, x, &g, a.diag, a.off, lo*k, hi*k)
+	kernel.StencilRowsSingle(dst, x, &g, a.diag, a.off, nil, 0, nil, 0, lo*k, hi*k)
+}
+
+// StepBlockRowsSingle implements [SingleStepper].
+func (a *Stencil) StepBlockRowsSingle(s *SingleStep, out, in, before, r []float32, k, lo, hi int) {
+	g := a.grid
+	g.Step = k
+	d := float64(s.D)
+	kernel.StencilRowsSingle(out[lo*k:hi*k], in, &g, d*a.diag+float64(s.A), d*a.off, before, s.B, r, s.C, lo*k, hi*k)
 }
 
 // RowGrain implements [RowRanger].

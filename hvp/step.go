@@ -83,4 +83,7 @@ func (r *csrRuns[V]) step(s *SingleStep, out, in, before, rhs []float32, k int, 
 	}
 }
 
-var _ SingleStepper = (*CSR)(nil)
+var (
+	_ SingleStepper = (*CSR)(nil)
+	_ SingleStepper = (*Stencil)(nil)
+)

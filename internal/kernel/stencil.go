@@ -109,44 +109,49 @@ func StencilRows(dst, x []float64, g *Grid, diag, off float64, lo, hi int) {
 }
 
 // StencilRowsSingle is [StencilRows] in single precision, but for dst, which holds
-// elements lo … hi-1 only. The first and the last node of a line go by themselves.
-func StencilRowsSingle(dst, x []float32, g *Grid, diag, off float64, lo, hi int) {
-	var at [7]int
-	var c [7]float32
+// elements lo … hi-1 only, and adds b·y + c·z to it, with whole vectors y and z that are not
+// read if their factors are zero.
+func StencilRowsSingle(dst, x []float32, g *Grid, diag, off float64, y []float32, b float32, z []float32, c float32, lo, hi int) {
+	var sum Combination
 	line, origin := g.Length*g.Step, lo
 	for lo < hi {
 		row := lo / line
 		begin, end := row*line, row*line+line
 		q := min(hi, end)
 		left, right := lo >= begin+g.Step, lo < end-g.Step
-		switch {
+		switch { // the first and the last node of a line go by themselves
 		case !left:
 			q = min(q, begin+g.Step)
 		case right:
 			q = min(q, end-g.Step)
 		}
-		n := 0
-		add := func(inside bool, shift int, f float64) {
+		sum.Begin(q - lo)
+		if b != 0 {
+			sum.Add(b, y[lo:])
+		}
+		if c != 0 {
+			sum.Add(c, z[lo:])
+		}
+		near := func(inside bool, shift int) {
 			if inside {
-				at[n], c[n] = lo+shift, float32(f)
-				n++
+				sum.Add(float32(off), x[lo+shift:])
 			}
 		}
-		add(true, 0, diag)
-		add(left, -g.Step, off)
-		add(right, g.Step, off)
+		sum.Add(float32(diag), x[lo:])
+		near(left, -g.Step)
+		near(right, g.Step)
 		if g.Dim > 1 {
 			plane := 0
 			if g.Dim > 2 {
 				plane = row / g.Lines
-				add(plane > 0, -g.Lines*line, off)
-				add(plane < g.Planes-1, g.Lines*line, off)
+				near(plane > 0, -g.Lines*line)
+				near(plane < g.Planes-1, g.Lines*line)
 			}
 			l := row - plane*g.Lines
-			add(l > 0, -line, off)
-			add(l < g.Lines-1, line, off)
+			near(l > 0, -line)
+			near(l < g.Lines-1, line)
 		}
-		ShiftedSumSingle(dst[lo-origin:q-origin], c[:n], x, at[:n])
+		sum.To(dst[lo-origin : q-origin])
 		lo = q
 	}
 }
