@@ -5,7 +5,6 @@ import (
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hypergrad"
-	"github.com/hgsolve/hgsolve/problems"
 )
 
 // Traffic returns the bytes that a product with a moves beyond reading x and
@@ -32,10 +31,6 @@ func problemTraffic(ctx context.Context, p hypergrad.Problem, y, w []float64) (b
 	lin, err := p.Linearize(ctx, y, w)
 	if err != nil {
 		return 0, false, err
-	}
-	n := int64(len(y))
-	if _, is := p.(*problems.Quadratic); is {
-		return 8 * 7 * n, true, nil // nine n_y-vectors, see Quadratic, x and dst among them
 	}
 	bytes, ok = Traffic(lin.Y)
 	return bytes, ok, nil

@@ -291,6 +291,9 @@ func capabilitiesOf(a Operator) (c Capability) {
 	if _, ok := BlockRowsSingle(a); ok {
 		c |= CanBlockRowsSingle
 	}
+	if _, ok := BlockSingle(a); ok {
+		c |= CanBlockSingle
+	}
 	if _, ok := Diag(a); ok {
 		c |= CanDiag
 	}
@@ -350,6 +353,10 @@ func (p *promised) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 
 func (p *promised) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	p.a.(SingleBlockRanger).ApplyBlockRowsSingle(dst, x, k, lo, hi)
+}
+
+func (p *promised) ApplyBlockSingle(ctx context.Context, dst, x []float32, k int) error {
+	return p.a.(SingleBlocker).ApplyBlockSingle(ctx, dst, x, k)
 }
 
 func (p *promised) ApplyBlock(ctx context.Context, dst, x []float64, k int) error {

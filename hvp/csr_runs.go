@@ -162,9 +162,7 @@ func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col
 		kernel.CSRRowsBlockSingle(dst, x, k, rowPtr, col, val, lo, hi, false)
 		return
 	}
-	const long = 64 // longer rows are not worth a copy
-	var c [long]float32
-	var at [long]int
+	var sum kernel.Combination
 	runs := r.runs[r.first[lo/parallel.BlockSize]:]
 	for lo < hi {
 		run := runs[0]
@@ -176,11 +174,12 @@ func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col
 		p, q := rowPtr[lo], rowPtr[lo+1]
 		out := dst[:(end-lo)*k]
 		dst = dst[len(out):]
-		if n := q - p; run.Kind == kernel.RunConstant && n > 0 && n <= long {
+		if run.Kind == kernel.RunConstant && sum.Room(q-p) {
+			sum.Begin(len(out))
 			for e, v := range val[p:q] {
-				c[e], at[e] = float32(v), int(col[p+e])*k
+				sum.Add(float32(v), x[int(col[p+e])*k:])
 			}
-			kernel.ShiftedSumSingle(out, c[:n], x, at[:n])
+			sum.To(out)
 		} else {
 			near := run.Kind == kernel.RunShifted || run.Kind == kernel.RunConstant
 			kernel.CSRRowsBlockSingle(out, x, k, rowPtr, col, val, lo, end, near)

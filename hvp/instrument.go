@@ -44,7 +44,8 @@ type Meter struct {
 type Usage struct {
 	// Products and Transposed count calls of Apply and ApplyTrans.
 	Products, Transposed int64
-	// Blocks counts calls of ApplyBlock and Vectors the vectors in them.
+	// Blocks counts calls of ApplyBlock and ApplyBlockSingle, and Vectors the vectors in
+	// them.
 	Blocks, Vectors int64
 	// Ranges counts calls of ApplyRows and ApplyBlockRows, and Rows the rows in
 	// them.
@@ -198,6 +199,16 @@ func (w *instrumented) ApplyBlock(ctx context.Context, dst, x []float64, k int) 
 	w.meter.vectors.Add(int64(k))
 	rows, cols := w.a.Dims()
 	w.meter.end(start, w.meter.bytes+int64(max(0, k-1))*8*(int64(rows)+int64(cols)), err)
+	return err
+}
+
+func (w *instrumented) ApplyBlockSingle(ctx context.Context, dst, x []float32, k int) error {
+	start := time.Now()
+	err := w.a.(SingleBlocker).ApplyBlockSingle(ctx, dst, x, k)
+	w.meter.blocks.Add(1)
+	w.meter.vectors.Add(int64(k))
+	rows, cols := w.a.Dims()
+	w.meter.end(start, w.meter.bytes+int64(max(0, k-2))*4*(int64(rows)+int64(cols)), err)
 	return err
 }
 

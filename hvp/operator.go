@@ -71,8 +71,9 @@ type SingleBlockRanger interface {
 	ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int)
 }
 
-// A SingleBlocker multiplies panels in single precision as a whole: a preconditioner that
-// [SingleBlockRanger] has no room for, since its rows depend on each other.
+// A SingleBlocker multiplies panels in single precision as a whole: an operator or a
+// preconditioner whose products are not a matter of rows, for which there is
+// [SingleBlockRanger].
 type SingleBlocker interface {
 	// ApplyBlockSingle sets the panel dst to M·X for the panel x of k vectors: the
 	// linear operator of Apply up to rounding errors in single precision, symmetric as far as they
@@ -170,6 +171,7 @@ const (
 	CanDiag                                   // Diagonaler
 	CanBlockRows                              // BlockRanger
 	CanBlockRowsSingle                        // SingleBlockRanger
+	CanBlockSingle                            // SingleBlocker
 )
 
 // Conditional is implemented by wrappers, whose method set says nothing about
@@ -225,6 +227,15 @@ func BlockRows(a Operator) (r BlockRanger, ok bool) {
 func BlockRowsSingle(a Operator) (r SingleBlockRanger, ok bool) {
 	if r, ok = a.(SingleBlockRanger); ok && allows(a, CanBlockRowsSingle) {
 		return r, true
+	}
+	return nil, false
+}
+
+// BlockSingle returns the capability of a to multiply panels in single precision as a
+// whole.
+func BlockSingle(a Operator) (b SingleBlocker, ok bool) {
+	if b, ok = a.(SingleBlocker); ok && allows(a, CanBlockSingle) {
+		return b, true
 	}
 	return nil, false
 }

@@ -37,7 +37,12 @@ func (r *csrRuns[V]) step(s *SingleStep, out, in, before, rhs []float32, k int, 
 			from, to := lo*k, end*k
 			product := (*q)[:to-from]
 			kernel.CSRRowsBlockSingle(product, in, k, rowPtr, col, val, lo, end, true)
-			kernel.CombineSingle(out[from:to], in[from:to], before[from:to], rhs[from:to], product, s.A, s.B, s.C, s.D)
+			sum.Begin(to - from)
+			sum.Add(s.A, in[from:])
+			sum.Add(s.B, before[from:])
+			sum.Add(s.C, rhs[from:])
+			sum.Add(s.D, product)
+			sum.To(out[from:to])
 		}
 	}
 	if r.first == nil {

@@ -84,10 +84,15 @@ func InSingle(a, m hvp.Operator) bool {
 		m = d.Delegate()
 	}
 	_, diagonal := m.(hvp.DiagonalMatrix)
-	_, whole := m.(hvp.SingleBlocker)
 	_, can := hvp.BlockRowsSingle(a)
-	_, canWhole := a.(hvp.SingleBlocker)
-	return (can || canWhole) && (m == nil || diagonal || whole)
+	if !can {
+		_, can = hvp.BlockSingle(a)
+	}
+	if !can || m == nil || diagonal {
+		return can
+	}
+	_, can = hvp.BlockSingle(m)
+	return can
 }
 
 // openSingle says whether the solve can begin in single precision.
@@ -113,10 +118,10 @@ func (c *BlockCG) openSingle() bool {
 		}
 	}
 	if c.m != nil && c.d == nil {
-		s.m = c.m.(hvp.SingleBlocker)
+		s.m, _ = hvp.BlockSingle(c.m)
 	}
 	if s.a, _ = hvp.BlockRowsSingle(c.a); s.a == nil {
-		s.whole = c.a.(hvp.SingleBlocker)
+		s.whole, _ = hvp.BlockSingle(c.a)
 	}
 	s.lag = hvp.Bandwidth(c.a)
 	return true

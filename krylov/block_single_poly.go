@@ -169,6 +169,7 @@ func (c *BlockCG) polynomialStep(i, lo, hi int) {
 		a.StepBlockRowsSingle(t, out, in[:c.n*s.w], before, s.r, s.w, lo, hi)
 		return
 	}
+	var sum kernel.Combination
 	rows := max(1, stepElements/s.w)
 	q := p.scratch.Get(rows * s.w)
 	for ; lo < hi; lo += rows {
@@ -176,7 +177,12 @@ func (c *BlockCG) polynomialStep(i, lo, hi int) {
 		from, to := lo*s.w, end*s.w
 		product := (*q)[:to-from]
 		s.a.ApplyBlockRowsSingle(product, in[:c.n*s.w], s.w, lo, end)
-		kernel.CombineSingle(out[from:to], in[from:to], before[from:to], s.r[from:to], product, t.A, t.B, t.C, t.D)
+		sum.Begin(to - from)
+		sum.Add(t.A, in[from:])
+		sum.Add(t.B, before[from:])
+		sum.Add(t.C, s.r[from:])
+		sum.Add(t.D, product)
+		sum.To(out[from:to])
 	}
 	p.scratch.Put(q)
 }

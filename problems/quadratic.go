@@ -283,6 +283,10 @@ func (h *quadraticHessian) Dims() (rows, cols int) { return len(h.q.d), len(h.q.
 // Structure implements [hvp.Structured].
 func (h *quadraticHessian) Structure() hvp.Structure { return hvp.SPD }
 
+// ProductTraffic returns the bytes that a product reads and writes beyond x and dst, once
+// each: of the nine n_y-vectors of [Quadratic] seven.
+func (h *quadraticHessian) ProductTraffic() int64 { return 7 * 8 * int64(len(h.q.d)) }
+
 // Apply implements [hvp.Operator].
 func (h *quadraticHessian) Apply(ctx context.Context, dst, x []float64) error {
 	if n := len(h.q.d); len(dst) != n || len(x) != n {

@@ -13,6 +13,10 @@ import (
 type rotation struct {
 	d, v  []float64
 	tasks sync.Pool // *rotationTask
+
+	// For products with panels.
+	single rotationPanel[float32]
+	double rotationPanel[float64]
 }
 
 // hadamard is the length of a transform. It divides the block size.

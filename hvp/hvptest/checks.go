@@ -597,6 +597,11 @@ func (c *checker) wrongLengths(*Finding) error {
 			}
 		}
 	}
+	if b, ok := c.a.(hvp.SingleBlocker); ok {
+		if err := c.singleLengths(b, fails); err != nil {
+			return err
+		}
+	}
 	if d, ok := hvp.Diag(c.a); ok {
 		n := min(c.rows, c.cols)
 		for _, m := range []int{n - 1, n + 1} {

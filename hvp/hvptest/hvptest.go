@@ -56,7 +56,7 @@ const (
 	Concurrent   Property = "concurrent"    // the same bits from several goroutines at once
 	RowRanges    Property = "row ranges"    // ApplyRows agrees with Apply and keeps to its rows
 	Blocks       Property = "blocks"        // ApplyBlock agrees with Apply, column by column, and ApplyBlockRows with it
-	Singles      Property = "single"        // ApplyBlockRowsSingle agrees with Apply to single precision, and ranges with the whole
+	Singles      Property = "single"        // ApplyBlockRowsSingle and ApplyBlockSingle agree with Apply to single precision, ranges with the whole, and columns with those alone
 	Diagonals    Property = "diagonal"      // Diag agrees with eᵢᵀAeᵢ
 	WrongLengths Property = "wrong lengths" // are errors: no panic, no silence
 )

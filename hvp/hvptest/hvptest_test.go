@@ -26,6 +26,7 @@ type good struct {
 	rows       func(dst, x []float64, lo, hi int)
 	block      func(dst, x []float64, k int)
 	single     func(dst, x []float32, k, lo, hi int)
+	panel      func(dst, x []float32, k int)
 	diag       func(dst []float64)
 }
 
@@ -101,6 +102,26 @@ func (g *good) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	if g.single != nil {
 		g.single(dst, x, k, lo, hi)
 	}
+}
+
+func (g *good) ApplyBlockSingle(_ context.Context, dst, x []float32, k int) error {
+	if k < 1 || len(dst) != g.n*k || len(x) != g.n*k {
+		return errors.New("wrong length")
+	}
+	in, out := make([]float64, g.n), make([]float64, g.n)
+	for l := range k {
+		for i := range in {
+			in[i] = float64(x[i*k+l])
+		}
+		g.mul(out, in, g.lo, g.up, 0, g.n)
+		for i, v := range out {
+			dst[i*k+l] = float32(v)
+		}
+	}
+	if g.panel != nil {
+		g.panel(dst, x, k)
+	}
+	return nil
 }
 
 func (g *good) ApplyBlock(_ context.Context, dst, x []float64, k int) error {
@@ -302,6 +323,19 @@ func TestEachFaultIsFound(t *testing.T) {
 		}, []hvptest.Property{hvptest.Singles}},
 		{"single precision writes to x", func(g *good) {
 			g.single = func(dst, x []float32, k, lo, hi int) { x[0]++ }
+		}, []hvptest.Property{hvptest.Singles}},
+		{"wrong panel in single precision", func(g *good) {
+			g.panel = func(dst, _ []float32, _ int) { dst[0] *= 1 + 1e-4 }
+		}, []hvptest.Property{hvptest.Singles}},
+		{"panel in single precision depends on its width", func(g *good) {
+			g.panel = func(dst, _ []float32, k int) {
+				if k == 3 {
+					dst[2] *= 1 + 0x1p-23
+				}
+			}
+		}, []hvptest.Property{hvptest.Singles}},
+		{"panel in single precision writes to x", func(g *good) {
+			g.panel = func(_, x []float32, _ int) { x[0]++ }
 		}, []hvptest.Property{hvptest.Singles}},
 		{"wrong diagonal", func(g *good) { g.diag = func(dst []float64) { dst[len(dst)-1] = 3.0001 } }, []hvptest.Property{hvptest.Diagonals}},
 		{"not linear", func(g *good) {

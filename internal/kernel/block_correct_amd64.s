@@ -91,25 +91,3 @@
 #define LAST TURNROW
 #define END 
 #include "block_rows_amd64.h"
-
-#define COMBINEROW \
-	VMULPS      (SI), Y12, Y0 \
-	VFMADD231PS (R8), Y13, Y0 \
-	VFMADD231PS (R9), Y14, Y0 \
-	VFMADD231PS (R10), Y15, Y0 \
-	VMOVUPS     Y0, (DI)      \
-	ADDQ        $32, SI       \
-	ADDQ        $32, R8       \
-	ADDQ        $32, R9       \
-	ADDQ        $32, R10      \
-	ADDQ        $32, DI
-
-// func combineSingle8(out, z, o, r, q *float32, a, b, c, d float32, rows int)
-#define NAME ·combineSingle8
-#define FRAME $8-64
-#define LOAD MOVQ out+0(FP), DI; MOVQ z+8(FP), SI; MOVQ o+16(FP), R8; MOVQ r+24(FP), R9; MOVQ q+32(FP), R10; VBROADCASTSS a+40(FP), Y12; VBROADCASTSS b+44(FP), Y13; VBROADCASTSS c+48(FP), Y14; VBROADCASTSS d+52(FP), Y15; MOVQ rows+56(FP), CX
-#define FETCH2 PREFETCHT0 AHEAD(SI); PREFETCHT0 AHEAD(R8); PREFETCHT0 AHEAD(R9)
-#define PAIR COMBINEROW; COMBINEROW
-#define LAST COMBINEROW
-#define END
-#include "block_rows_amd64.h"

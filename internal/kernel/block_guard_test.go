@@ -11,9 +11,9 @@ import (
 )
 
 // beforeGuard returns a copy of x that ends where memory may not be read.
-func beforeGuard(t *testing.T, x []float64) []float64 {
-	page := syscall.Getpagesize()
-	size := (8*len(x) + page - 1) / page * page
+func beforeGuard[F float32 | float64](t *testing.T, x []F) []F {
+	page, bytes := syscall.Getpagesize(), int(unsafe.Sizeof(F(0)))*len(x)
+	size := (bytes + page - 1) / page * page
 	m, err := syscall.Mmap(-1, 0, size+page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		t.Skip(err)
@@ -25,7 +25,7 @@ func beforeGuard(t *testing.T, x []float64) []float64 {
 	if len(x) == 0 {
 		return x
 	}
-	v := unsafe.Slice((*float64)(unsafe.Pointer(&m[size-8*len(x)])), len(x))
+	v := unsafe.Slice((*F)(unsafe.Pointer(&m[size-bytes])), len(x))
 	copy(v, x)
 	return v
 }
@@ -66,15 +66,29 @@ func TestPanelsStayInside(t *testing.T) {
 // TestAddProductsPanelStaysInside does so for the diagonals of a matrix.
 func TestAddProductsPanelStaysInside(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 2))
-	guarded := func(n int) []float32 {
-		v := beforeGuard(t, random(rng, (n+1)/2))
-		s := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(v))), 2*len(v))
-		copy(s, single(random(rng, len(s)))) // no numbers without a normal form
-		return s[len(s)-n:]
-	}
+	guarded := func(n int) []float32 { return beforeGuard(t, single(random(rng, n))) }
 	for _, w := range []int{1, 2, 3, 4, 6, 8, 16, 24, 25} {
 		for _, n := range []int{1, 2, 7, 8, 9, 16, 17, 35} {
 			AddProductsPanel(guarded(n*w), w, guarded(n+1), []int{1, 0}, guarded((n+1)*w), []int{w, 0}, false)
+		}
+	}
+}
+
+// TestHadamardPanelsStayInside is the same for the loops of hadamard_panel.go.
+func TestHadamardPanelsStayInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 1))
+	for _, k := range []int{1, 2, 4, 7, 8, 12, 16} {
+		for _, n := range []int{1, 2, 15, 16, 17, 31, 32} {
+			t.Run(fmt.Sprintf("n=%d,k=%d", n, k), func(t *testing.T) {
+				double := func(n int) []float64 { return beforeGuard(t, random(rng, n)) }
+				guarded := func(n int) []float32 { return beforeGuard(t, single(random(rng, n))) }
+				x, v, u := guarded(n*k), guarded(n), guarded(n)
+				PanelPairDotSingle(x, k, v, u, double(k), double(k), 1)
+				HadamardPanelSingle(guarded(n*k), x, k, v, u, guarded(k), guarded(k))
+				xd, vd, ud := double(n*k), double(n), double(n)
+				PanelPairDot(xd, k, vd, ud, double(k), double(k), 1)
+				HadamardPanel(double(n*k), xd, k, vd, ud, double(k), double(k))
+			})
 		}
 	}
 }

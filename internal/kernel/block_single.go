@@ -30,20 +30,6 @@ func CSRRowsBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val 
 	}
 }
 
-// ShiftedSumSingle is [ShiftedSum] in single precision, each product fused with its sum.
-func ShiftedSumSingle(out, c, x []float32, at []int) {
-	at = shifts(len(out), c, x, at)
-	if shiftedSingle(out, c, x, at) {
-		return
-	}
-	clear(out)
-	for e, f := range c {
-		for j, v := range x[at[e]:][:len(out)] {
-			out[j] = fmaSingle(f, v, out[j])
-		}
-	}
-}
-
 // fmaSingle returns a·b + c, rounded once. The product is exact in double precision; the
 // sum is rounded to odd there, so that the second rounding, to single precision, does what
 // one would (S. Boldo, G. Melquiond, Emulation of FMA and correctly rounded sums: proved
@@ -116,13 +102,5 @@ func PanelStepDirectionSingle(y, p, a, r, d, b []float32, w int) {
 			y[i] += float32(a[l] * u)
 			p[i] = z + float32(b[l]*u)
 		}
-	}
-}
-
-// CombineSingle sets out = a·z + b·o + c·r + d·q, products fused with their sums in this
-// order. out may be one of the others.
-func CombineSingle(out, z, o, r, q []float32, a, b, c, d float32) {
-	for i := combineSingle(out, z, o, r, q, a, b, c, d); i < len(out); i++ {
-		out[i] = fmaSingle(d, q[i], fmaSingle(c, r[i], fmaSingle(b, o[i], a*z[i])))
 	}
 }

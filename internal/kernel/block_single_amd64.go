@@ -113,18 +113,6 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	return l
 }
 
-func shiftedSingle(out, c, x []float32, at []int) bool {
-	if !useFMA || len(c) == 0 || len(out) == 0 {
-		return false
-	}
-	if useWide {
-		shiftedSumSingleWide(&out[0], len(out), &c[0], &at[0], len(c), &x[0])
-		return true
-	}
-	shiftedSumSingle(&out[0], len(out), &c[0], &at[0], len(c), &x[0])
-	return true
-}
-
 // strip returns the width of the next strip of w columns, of which l are done: 8,
 // 4, or 0 for those that are left to the plain loops.
 func strip(l, w int) int {
@@ -357,18 +345,5 @@ func turnSingle(p, r []float32, w int, c, b []float32) (done int) {
 	_ = r[done-1]
 	c8, b8 := repeated(c, w), repeated(b, w)
 	turnSingle8(&p[0], &r[0], &c8[0], &b8[0], done/8)
-	return done
-}
-
-//go:noescape
-func combineSingle8(out, z, o, r, q *float32, a, b, c, d float32, rows int)
-
-func combineSingle(out, z, o, r, q []float32, a, b, c, d float32) (done int) {
-	done = len(out) &^ 7
-	if !useFMA || done == 0 {
-		return 0
-	}
-	_, _, _, _ = z[done-1], o[done-1], r[done-1], q[done-1]
-	combineSingle8(&out[0], &z[0], &o[0], &r[0], &q[0], a, b, c, d, done/8)
 	return done
 }

@@ -37,7 +37,11 @@ func TestSingleWithoutWide(t *testing.T) {
 					product := make([]float32, 33*w)
 					CSRRowsBlockSingle(product, x, w, ptr, col, val, 0, 33, false)
 					shifted, added := make([]float32, len(y)-1), slices.Clone(y[w:])
-					ShiftedSumSingle(shifted, a[:2], q, []int{1, 0})
+					var sum Combination
+					sum.Begin(len(shifted))
+					sum.Add(a[0], q[1:])
+					sum.Add(a[1], q)
+					sum.To(shifted)
 					AddProductsPanel(added, w, b0, []int{0, 1}, q, []int{w, 0}, diag)
 					return slices.Concat(newR, newY, newP, product, shifted, added), sums
 				}

@@ -10,8 +10,6 @@ func csrRowsBlockSingleStrips(dst, x []float32, k int, rowPtr []int, col []int32
 	return 0
 }
 
-func shiftedSingle(out, c, x []float32, at []int) bool { return false }
-
 func panelDotSingleStrips(r, z []float32, w int, rz []float64, stride int) (l int) { return 0 }
 
 func panelSubSingleStrips(r, a, q, d []float32, w int, rr, rdr []float64, stride int) (l int) {
@@ -27,5 +25,3 @@ func residualSingle(r, p []float32, w int, b, ax []float64, cols []PanelColumn, 
 }
 
 func turnSingle(p, r []float32, w int, c, b []float32) (done int) { return 0 }
-
-func combineSingle(out, z, o, r, q []float32, a, b, c, d float32) (done int) { return 0 }

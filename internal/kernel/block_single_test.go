@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"math"
-	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -168,44 +167,5 @@ func TestCSRRowsBlockSingleChecksColumns(t *testing.T) {
 				CSRRowsBlockSingle(make([]float32, k), make([]float32, 3*k), k, []int{0, 1}, []int32{bad}, []float64{1}, 0, 1, false)
 			}()
 		}
-	}
-}
-
-func TestShiftedSumSingle(t *testing.T) {
-	rng := rand.New(rand.NewPCG(10, 1))
-	for _, taps := range []int{1, 2, 5, 7, 27} {
-		for n := range 150 {
-			x := single(random(rng, 400))
-			c, at := single(random(rng, taps)), make([]int, taps)
-			got := single(random(rng, n+1))
-			want := slices.Clone(got)
-			clear(want[:n])
-			for e := range at {
-				at[e] = rng.IntN(400 - n + 1)
-				for j := range want[:n] {
-					sum := new(big.Float).SetPrec(200).Mul(big.NewFloat(float64(c[e])), big.NewFloat(float64(x[at[e]+j])))
-					want[j], _ = sum.Add(sum, big.NewFloat(float64(want[j]))).Float32()
-				}
-			}
-			ShiftedSumSingle(got[:n], c, x, at)
-			sameSingle(t, fmt.Sprintf("%d terms", taps), got, want)
-		}
-	}
-}
-
-func TestCombineSingle(t *testing.T) {
-	rng := rand.New(rand.NewPCG(14, 1))
-	for _, n := range []int{0, 1, 7, 8, 9, 24, 61} {
-		z, o, r, q := single(random(rng, n)), single(random(rng, n)), single(random(rng, n)), single(random(rng, n))
-		f := single(random(rng, 4))
-		want := make([]float32, n)
-		for i := range want {
-			want[i] = fmaSingle(f[3], q[i], fmaSingle(f[2], r[i], fmaSingle(f[1], o[i], f[0]*z[i])))
-		}
-		got := make([]float32, n)
-		CombineSingle(got, z, o, r, q, f[0], f[1], f[2], f[3])
-		sameSingle(t, "CombineSingle", got, want)
-		CombineSingle(o, z, o, r, q, f[0], f[1], f[2], f[3])
-		sameSingle(t, "CombineSingle in place", o, want)
 	}
 }

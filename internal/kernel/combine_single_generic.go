@@ -2,6 +2,4 @@
 
 package kernel
 
-const useFMA = false
-
 func combineRows(*Combination, []float32) bool { return false }
