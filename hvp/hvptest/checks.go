@@ -597,7 +597,7 @@ func (c *checker) wrongLengths(*Finding) error {
 			}
 		}
 	}
-	if b, ok := c.a.(hvp.SingleBlocker); ok {
+	if b, ok := hvp.BlockSingle(c.a); ok {
 		if err := c.singleLengths(b, fails); err != nil {
 			return err
 		}

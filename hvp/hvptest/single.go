@@ -12,7 +12,7 @@ import (
 // one width with those of others.
 func (c *checker) singles(f *Finding) error {
 	r, inRows := hvp.BlockRowsSingle(c.a)
-	b, whole := c.a.(hvp.SingleBlocker)
+	b, whole := hvp.BlockSingle(c.a)
 	if !inRows && !whole {
 		return ErrAbsent
 	}
