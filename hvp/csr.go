@@ -325,7 +325,7 @@ func (a *CSR) ApplyBlockRows(dst, x []float64, k, lo, hi int) {
 
 // ApplyBlockRowsSingle implements [SingleBlockRanger].
 func (a *CSR) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
-	a.runs.applyBlockSingle(dst, x[:a.cols*k], k, a.rowPtr, a.col, a.val, lo, hi)
+	a.runs.step(&SingleStep{D: 1}, dst, x[:a.cols*k], nil, nil, k, a.rowPtr, a.col, a.val, lo, hi)
 }
 
 // RowGrain implements [RowRanger].

@@ -155,39 +155,6 @@ func applyCSR[V kernel.Value](r *csrRuns[V], dst, x []float64, rowPtr []int, col
 	}
 }
 
-// applyBlockSingle sets dst, a panel of hi-lo rows of k columns, to rows lo … hi-1 of A·x.
-// On a run of constant rows a panel is a vector with its shifts k times as long.
-func (r *csrRuns[V]) applyBlockSingle(dst, x []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
-	if r.first == nil || lo == hi {
-		kernel.CSRRowsBlockSingle(dst, x, k, rowPtr, col, val, lo, hi, false)
-		return
-	}
-	var sum kernel.Combination
-	runs := r.runs[r.first[lo/parallel.BlockSize]:]
-	for lo < hi {
-		run := runs[0]
-		runs = runs[1:]
-		end := min(int(run.End), hi)
-		if end <= lo {
-			continue
-		}
-		p, q := rowPtr[lo], rowPtr[lo+1]
-		out := dst[:(end-lo)*k]
-		dst = dst[len(out):]
-		if run.Kind == kernel.RunConstant && sum.Room(q-p) {
-			sum.Begin(len(out))
-			for e, v := range val[p:q] {
-				sum.Add(float32(v), x[int(col[p+e])*k:])
-			}
-			sum.To(out)
-		} else {
-			near := run.Kind == kernel.RunShifted || run.Kind == kernel.RunConstant
-			kernel.CSRRowsBlockSingle(out, x, k, rowPtr, col, val, lo, end, near)
-		}
-		lo = end
-	}
-}
-
 // productTraffic is [CSR.ProductTraffic] for values of the given size.
 func (r *csrRuns[V]) productTraffic(rowPtr []int, size int64) int64 {
 	rows := len(rowPtr) - 1

@@ -22,70 +22,95 @@ type SingleStepper interface {
 
 // StepBlockRowsSingle implements [SingleStepper].
 func (a *CSR) StepBlockRowsSingle(s *SingleStep, out, in, before, r []float32, k, lo, hi int) {
-	a.runs.step(s, out, in[:a.cols*k], before, r, k, a.rowPtr, a.col, a.val, lo, hi)
+	a.runs.step(s, out[lo*k:hi*k], in[:a.cols*k], before, r, k, a.rowPtr, a.col, a.val, lo, hi)
 }
 
-// step is [CSR.StepBlockRowsSingle]: runs of constant rows are sums of shifted panels.
+// fewRows is how many plain rows between two runs of constant ones, the ends of the lines of
+// a grid, are sums of rows of the panel too: two of 4 to 7 entries take a third of the
+// time of the loop over plain rows.
+const fewRows = 4
+
+// step sets out, a panel of hi-lo rows of k columns, to rows lo … hi-1 of the step. On a run
+// of constant rows a panel is a vector with its shifts k times as long.
 func (r *csrRuns[V]) step(s *SingleStep, out, in, before, rhs []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int) {
-	var sum kernel.Combination
-	rows := max(1, 4096/k)
-	q := r.scratch.Get(rows * k)
-	defer r.scratch.Put(q)
-	plain := func(lo, hi int) {
-		for ; lo < hi; lo += rows {
-			end := min(lo+rows, hi)
-			from, to := lo*k, end*k
-			product := (*q)[:to-from]
-			kernel.CSRRowsBlockSingle(product, in, k, rowPtr, col, val, lo, end, true)
-			sum.Begin(to - from)
-			sum.Add(s.A, in[from:])
-			sum.Add(s.B, before[from:])
-			sum.Add(s.C, rhs[from:])
-			sum.Add(s.D, product)
-			sum.To(out[from:to])
-		}
-	}
 	if r.first == nil {
-		plain(lo, hi)
+		r.plainStep(s, out, in, before, rhs, k, rowPtr, col, val, lo, hi, false)
 		return
 	}
-	runs := r.runs[r.first[lo/parallel.BlockSize]:]
-	for lo < hi {
-		run := runs[0]
-		runs = runs[1:]
-		end := min(int(run.End), hi)
-		if end <= lo {
-			continue
-		}
+	var sum kernel.Combination
+	rows := func(lo, end int) { // with the entries of row lo
 		p, q := rowPtr[lo], rowPtr[lo+1]
-		if run.Kind != kernel.RunConstant || !sum.Room(q-p+3) {
-			plain(lo, end)
-			lo = end
-			continue
-		}
-		from, to := lo*k, end*k
-		sum.Begin(to - from)
+		sum.Begin((end - lo) * k)
 		if s.B != 0 {
-			sum.Add(s.B, before[from:])
+			sum.Add(s.B, before[lo*k:])
 		}
 		if s.C != 0 {
-			sum.Add(s.C, rhs[from:])
+			sum.Add(s.C, rhs[lo*k:])
 		}
-		diagonal := false
+		a := s.A
 		for e, v := range val[p:q] {
-			c := s.D * float32(v)
-			if int(col[p+e]) == lo {
-				c += s.A
-				diagonal = true
+			c, j := s.D*float32(v), int(col[p+e])
+			if j == lo {
+				c, a = c+a, 0
 			}
-			sum.Add(c, in[int(col[p+e])*k:])
+			sum.Add(c, in[j*k:])
 		}
-		if !diagonal {
-			sum.Add(s.A, in[from:])
+		if a != 0 || q == p {
+			sum.Add(a, in[lo*k:])
 		}
-		sum.To(out[from:to])
-		lo = end
+		sum.To(out[:(end-lo)*k])
 	}
+	run := int(r.first[lo/parallel.BlockSize])
+	begin := lo / parallel.BlockSize * parallel.BlockSize // of the run
+	for ; lo < hi; run++ {
+		last := int(r.runs[run].End)
+		if end := min(last, hi); end > lo {
+			room := sum.Room(rowPtr[lo+1] - rowPtr[lo] + 3)
+			switch kind := r.runs[run].Kind; {
+			case kind == kernel.RunConstant && room:
+				rows(lo, end)
+			case kind == kernel.RunPlain && last-begin <= fewRows && room:
+				for ; lo < end; lo++ {
+					rows(lo, lo+1)
+					out = out[k:]
+				}
+			default:
+				near := kind == kernel.RunShifted || kind == kernel.RunConstant
+				r.plainStep(s, out, in, before, rhs, k, rowPtr, col, val, lo, end, near)
+			}
+			out = out[(end-lo)*k:]
+			lo = end
+		}
+		begin = last
+	}
+}
+
+// plainStep is [csrRuns.step] row by row, with a panel for the product of a few of them.
+func (r *csrRuns[V]) plainStep(s *SingleStep, out, in, before, rhs []float32, k int, rowPtr []int, col []int32, val []float64, lo, hi int, near bool) {
+	if s.A == 0 && s.B == 0 && s.C == 0 && s.D == 1 {
+		kernel.CSRRowsBlockSingle(out, in, k, rowPtr, col, val, lo, hi, near)
+		return
+	}
+	var sum kernel.Combination
+	rows := max(1, 4096/k)
+	product := r.scratch.Get(rows * k)
+	for ; lo < hi; lo += rows {
+		end := min(lo+rows, hi)
+		q := (*product)[:(end-lo)*k]
+		kernel.CSRRowsBlockSingle(q, in, k, rowPtr, col, val, lo, end, near)
+		sum.Begin(len(q))
+		sum.Add(s.A, in[lo*k:])
+		if s.B != 0 {
+			sum.Add(s.B, before[lo*k:])
+		}
+		if s.C != 0 {
+			sum.Add(s.C, rhs[lo*k:])
+		}
+		sum.Add(s.D, q)
+		sum.To(out[:len(q)])
+		out = out[len(q):]
+	}
+	r.scratch.Put(product)
 }
 
 var (
