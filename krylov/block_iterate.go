@@ -51,7 +51,7 @@ func (c *BlockCG) iterations() {
 			return
 		}
 		c.runBlocks((*blockDirection)(c))
-		if f := c.count(c.traffic()); f.failed() {
+		if f := c.count(c.traffic(), 1); f.failed() {
 			c.fail(f)
 			return
 		}
@@ -283,8 +283,8 @@ func (c *BlockCG) traffic() float64 {
 
 // count counts the iteration, of that many bytes per column, and calls the monitor for the column that is
 // farthest from its tolerance.
-func (c *BlockCG) count(bytes float64) failure {
-	c.res.Iterations++
+func (c *BlockCG) count(bytes float64, iterations int) failure {
+	c.res.Iterations += iterations
 	worst := 0
 	for l := range c.w {
 		st := c.at(l)
@@ -292,6 +292,9 @@ func (c *BlockCG) count(bytes float64) failure {
 		st.res.Residual = st.norm / st.scale
 		st.res.Bytes += int64(bytes)
 		if c.set.History {
+			for range iterations - 1 { // nobody knows the residuals in between
+				st.history = append(st.history, st.history[len(st.history)-1])
+			}
 			st.history = append(st.history, st.res.Residual)
 		}
 		if w := c.at(worst); st.norm*w.tolerance > w.norm*st.tolerance {

@@ -40,8 +40,9 @@ type blockSingle struct {
 	beta       []float32
 	gamma      []float32
 	source     []kernel.PanelColumn // of the columns c.cols
-	first      int                  // iteration of the first claim since the last correction; 0 means none
-	corrected  int                  // iteration of the last correction
+	round      int                  // rounds of the loop, of an iteration or one and those of the polynomial
+	first      int                  // round of the first claim since the last correction; 0 means none
+	corrected  int                  // round of the last correction
 	left       []int                // columns for double precision
 	poly       panelPolynomial
 	z          []float32 // preconditioned residuals: r itself where there is none or a diagonal
@@ -196,6 +197,14 @@ func (c *BlockCG) iterationsInSingle() failure {
 			c.flush()
 			return f
 		}
+		if s.poly.steps > 0 && c.res.Iterations+1+s.poly.steps > c.maxIter {
+			s.poly.steps = 0 // there is no room for it
+			if f := c.correct(); f.failed() {
+				return f
+			}
+			continue
+		}
+		s.round++
 		f := c.singleProduct()
 		correct := false
 		if !f.failed() {
@@ -212,7 +221,7 @@ func (c *BlockCG) iterationsInSingle() failure {
 			}
 		}
 		if !f.failed() {
-			f = c.count(c.singleTraffic())
+			f = c.count(c.singleTraffic(), 1+s.poly.steps)
 		}
 		if f.failed() {
 			c.flush()
@@ -336,7 +345,7 @@ func (c *BlockCG) beginSingle() failure {
 	clear(s.alpha)
 	clear(s.beta)
 	clear(s.gamma)
-	s.w, s.first, s.corrected, s.next = w, 0, 0, afterCorrection
+	s.w, s.round, s.first, s.corrected, s.next = w, 0, 0, 0, afterCorrection
 	if s.m != nil {
 		s.zs = parallel.Grow(s.zs, size)
 	}
@@ -466,12 +475,12 @@ func (c *BlockCG) singleNorms() (correct bool) {
 		}
 	}
 	if claims > 0 && s.first == 0 {
-		s.first = c.res.Iterations + 1
+		s.first = s.round
 	}
 	// Columns that claim to have converged wait for the others, not for long. If a
 	// residual does not fall, it may be for want of digits.
-	late := c.res.Iterations+1-s.corrected >= singlePatience+2*s.corrected
-	return correct || late || claims > 0 && (claims == live || c.res.Iterations+1-s.first >= 2+s.first/16)
+	late := s.round-s.corrected >= singlePatience+2*s.corrected
+	return correct || late || claims > 0 && (claims == live || s.round-s.first >= 2+s.first/16)
 }
 
 // expectsCorrection says whether it will be time for a correction after this iteration, if
@@ -556,8 +565,8 @@ func (c *BlockCG) correct() failure {
 	if s.inRows {
 		c.res.InProducts += time.Since(begin)
 	}
-	late := c.res.Iterations-s.corrected >= singlePatience+2*s.corrected
-	s.first, s.corrected = 0, c.res.Iterations
+	late := s.round-s.corrected >= singlePatience+2*s.corrected
+	s.first, s.corrected = 0, s.round
 	ended := false
 	for m := range c.cols {
 		l := s.slot[m]

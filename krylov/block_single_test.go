@@ -127,7 +127,13 @@ func TestBlockCGInSingle(t *testing.T) {
 						if !(truth <= res.Tolerance*(1+1e-9)) || math.Abs(truth-res.TrueResidual) > 1e-3*res.Tolerance {
 							t.Errorf("%s, column %d: residual %v of %v, reported %v", label, l, truth, res.Tolerance, res.TrueResidual)
 						}
-						if res.Iterations > ref.Iterations+ref.Iterations/3+8 {
+						most := ref.Iterations + ref.Iterations/3 + 8
+						if res.PrecondApplies > 0 && res.Products > 2*res.PrecondApplies {
+							// The polynomial converges as the bounds of Chebyshev say, in tens;
+							// CG is faster on small systems, where it finds the ends of the spectrum.
+							most = 2*ref.Iterations + 22
+						}
+						if res.Iterations > most {
 							t.Errorf("%s, column %d: %d iterations, %d in double precision", label, l, res.Iterations, ref.Iterations)
 						}
 						if ref.Iterations > 0 && len(res.History) != res.Iterations+1 {
@@ -333,10 +339,10 @@ func TestBlockCGInSingleEnds(t *testing.T) {
 			s    krylov.Settings
 			want krylov.Status
 		}{
-			{"limit", krylov.Settings{MaxIter: 7, RTol: 1e-10}, krylov.IterationLimit},
+			{"limit", krylov.Settings{MaxIter: 37, RTol: 1e-10}, krylov.IterationLimit},
 			{"no iteration at all", krylov.Settings{MaxTime: 1}, krylov.TimeLimit},
 			{"monitor", krylov.Settings{RTol: 1e-10, Monitor: func(p krylov.Progress) error {
-				if p.Iteration == 8 {
+				if p.Iteration >= 41 {
 					return enough
 				}
 				return nil
@@ -362,14 +368,14 @@ func TestBlockCGInSingleEnds(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &krylov.Settings{RTol: 1e-10, Monitor: func(p krylov.Progress) error {
-			if p.Iteration == 5 {
+			if p.Iteration >= 20 {
 				cancel()
 			}
 			return nil
 		}}
 		x := make([]float64, n*k)
 		results, err := new(krylov.BlockCG).SolveBlock(ctx, a, x, b, k, s)
-		if !errors.Is(err, krylov.Canceled) || results[0].Iterations > 21 {
+		if !errors.Is(err, krylov.Canceled) || results[0].Iterations > 31 {
 			t.Errorf("canceled: %v after %d iterations", err, results[0].Iterations)
 		}
 	}
