@@ -10,7 +10,8 @@ import (
 //	out = A·in·d + a·in + b·before + c·r
 type SingleStep struct{ A, B, C, D float32 }
 
-// A SingleStepper computes such steps in one sweep, without a panel for the product.
+// A SingleStepper is a square operator that computes such steps in one sweep, without a
+// panel for the product.
 type SingleStepper interface {
 	SingleBlockRanger
 	// StepBlockRowsSingle sets rows lo … hi-1 of the panel out of k vectors to
@@ -55,7 +56,7 @@ func (r *csrRuns[V]) step(s *SingleStep, out, in, before, rhs []float32, k int, 
 			}
 			sum.Add(c, in[j*k:])
 		}
-		if a != 0 || q == p {
+		if a != 0 {
 			sum.Add(a, in[lo*k:])
 		}
 		sum.To(out[:(end-lo)*k])

@@ -14,13 +14,14 @@ type Weighed interface {
 	ProductTraffic() int64
 }
 
-// Bandwidth returns the bandwidth of a, or its number of columns if it does not tell.
+// Bandwidth returns the bandwidth of a, or the larger of its dimensions if it does not
+// tell.
 func Bandwidth(a Operator) int {
 	if b, is := a.(Banded); is {
 		return b.Bandwidth()
 	}
-	_, cols := a.Dims()
-	return cols
+	rows, cols := a.Dims()
+	return max(rows, cols)
 }
 
 // ProductTraffic returns how many bytes a product with one vector reads besides x, if a

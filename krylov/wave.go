@@ -38,10 +38,11 @@ func (w *wave) run(team parallel.Team, s sweeper, n, block, sweeps, lag, step in
 	w.parts = 0
 	blocks := (n + block - 1) / block
 	if lag < n {
-		// Rows left out at the end of a part are done by one worker.
-		least := (2*sweeps*lag + block - 1) / block
-		w.parts = min(blocks/max(4*least, 1), 8*team.Size())
-		w.parts = max(w.parts, min(team.Size(), blocks/max(least, 1)))
+		// What is left out at the ends of a part, in blocks of its own, is done by one
+		// worker: it should be little.
+		least := (2*sweeps*lag+block-1)/block + 2
+		w.parts = min(blocks/(4*least), 8*team.Size())
+		w.parts = max(w.parts, min(team.Size(), blocks/least))
 		if w.parts > team.Size() {
 			w.parts -= w.parts % team.Size()
 		}
@@ -119,8 +120,9 @@ func (w *waveGap) Chunk(c int) {
 	middle := (*wave)(w).bound(c + 1)
 	lo, hi := middle, middle
 	for s := 1; s < w.sweeps; s++ {
-		lo, hi = middle-s*w.lag, min(middle+s*w.lag, w.n)
-		w.sweep(s, lo, hi)
+		if lo, hi = middle-s*w.lag, min(middle+s*w.lag, w.n); lo < hi {
+			w.sweep(s, lo, hi)
+		}
 	}
 	for b := lo / w.block; b*w.block < hi; b++ {
 		w.end(b)

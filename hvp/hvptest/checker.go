@@ -28,6 +28,8 @@ var checks = []check{
 	{RowRanges, (*checker).rowRanges, false},
 	{Blocks, (*checker).blocks, false},
 	{Singles, (*checker).singles, false},
+	{Steps, (*checker).steps, false},
+	{Bands, (*checker).bandwidth, false},
 	{Diagonals, (*checker).diagonal, false},
 	{WrongLengths, (*checker).wrongLengths, false},
 }

@@ -57,6 +57,8 @@ const (
 	RowRanges    Property = "row ranges"    // ApplyRows agrees with Apply and keeps to its rows
 	Blocks       Property = "blocks"        // ApplyBlock agrees with Apply, column by column, and ApplyBlockRows with it
 	Singles      Property = "single"        // ApplyBlockRowsSingle and ApplyBlockSingle agree with Apply to single precision, ranges with the whole, and columns with those alone
+	Steps        Property = "steps"         // StepBlockRowsSingle agrees with ApplyBlockRowsSingle, and ranges with the whole
+	Bands        Property = "bandwidth"     // rows depend on nothing beyond the bandwidth
 	Diagonals    Property = "diagonal"      // Diag agrees with eᵢᵀAeᵢ
 	WrongLengths Property = "wrong lengths" // are errors: no panic, no silence
 )

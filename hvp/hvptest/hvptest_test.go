@@ -28,9 +28,11 @@ type good struct {
 	single     func(dst, x []float32, k, lo, hi int)
 	panel      func(dst, x []float32, k int)
 	diag       func(dst []float64)
+	step       func(s *hvp.SingleStep, out, in []float32, lo, hi int)
+	band       int
 }
 
-func newGood() *good { return &good{n: 70, lo: -1, up: -1, promise: hvp.SPD} }
+func newGood() *good { return &good{band: 1, n: 70, lo: -1, up: -1, promise: hvp.SPD} }
 
 func (g *good) Dims() (rows, cols int)   { return g.n, g.n }
 func (g *good) Structure() hvp.Structure { return g.promise }
@@ -103,6 +105,20 @@ func (g *good) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 		g.single(dst, x, k, lo, hi)
 	}
 }
+
+func (g *good) StepBlockRowsSingle(s *hvp.SingleStep, out, in, before, r []float32, k, lo, hi int) {
+	product := make([]float32, (hi-lo)*k)
+	g.ApplyBlockRowsSingle(product, in, k, lo, hi)
+	for i, v := range product {
+		e := lo*k + i
+		out[e] = s.D*v + s.A*in[e] + s.B*before[e] + s.C*r[e]
+	}
+	if g.step != nil {
+		g.step(s, out, in, lo, hi)
+	}
+}
+
+func (g *good) Bandwidth() int { return g.band }
 
 func (g *good) ApplyBlockSingle(_ context.Context, dst, x []float32, k int) error {
 	if k < 1 || len(dst) != g.n*k || len(x) != g.n*k {
@@ -324,6 +340,24 @@ func TestEachFaultIsFound(t *testing.T) {
 		{"single precision writes to x", func(g *good) {
 			g.single = func(dst, x []float32, k, lo, hi int) { x[0]++ }
 		}, []hvptest.Property{hvptest.Singles}},
+		{"step without its first term", func(g *good) {
+			g.step = func(s *hvp.SingleStep, out, in []float32, lo, hi int) {
+				if lo == 0 && hi > 0 {
+					out[0] -= s.A * in[0]
+				}
+			}
+		}, []hvptest.Property{hvptest.Steps}},
+		{"step that depends on the range", func(g *good) {
+			g.step = func(s *hvp.SingleStep, out, in []float32, lo, hi int) {
+				if lo > 0 && hi-lo == 1 {
+					out[lo] *= 1 + 0x1p-23
+				}
+			}
+		}, []hvptest.Property{hvptest.Steps}},
+		{"step that writes to its input", func(g *good) {
+			g.step = func(s *hvp.SingleStep, out, in []float32, lo, hi int) { in[0]++ }
+		}, []hvptest.Property{hvptest.Steps}},
+		{"narrower than it is", func(g *good) { g.band-- }, []hvptest.Property{hvptest.Bands}},
 		{"wrong panel in single precision", func(g *good) {
 			g.panel = func(dst, _ []float32, _ int) { dst[0] *= 1 + 1e-4 }
 		}, []hvptest.Property{hvptest.Singles}},

@@ -31,6 +31,10 @@ func (s *Combination) Add(c float32, v []float32) {
 // otherwise.
 func (s *Combination) To(out []float32) {
 	out = out[:s.n]
+	if s.terms == 0 {
+		clear(out)
+		return
+	}
 	if combineRows(s, out) {
 		return
 	}

@@ -14,7 +14,7 @@ func TestCombination(t *testing.T) {
 	if !s.Room(67) || s.Room(mostTerms+1) {
 		t.Error("the room is not that of the documentation")
 	}
-	for _, terms := range []int{1, 2, 5, 7, 27, mostTerms} {
+	for _, terms := range []int{0, 1, 2, 5, 7, 27, mostTerms} {
 		for n := 1; n < 150; n++ {
 			x := single(random(rng, 400))
 			c := single(random(rng, terms))
