@@ -277,7 +277,7 @@ func (c *BlockCG) singlePrecondition() failure {
 	defer func() { c.res.InPrecond += time.Since(begin) }()
 	c.countPreconditioned()
 	if s.m == nil {
-		c.runWave((*singlePolynomial)(c), s.poly.steps, 3)
+		c.runWave((*singlePolynomial)(c), 1+s.poly.steps, 3)
 		return ok
 	}
 	if err := s.m.ApplyBlockSingle(c.ctx, s.z, s.r, s.w); err != nil {

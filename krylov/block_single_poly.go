@@ -12,8 +12,8 @@ import (
 // ten, and where the operator has a band the steps follow each other while the panels are
 // in a cache ([wave]).
 //
-// It is the Chebyshev iteration from zero for A·z = r on the interval [lo, hi] of the
-// spectrum, with hi from the Ritz values of a few iterations of CG with the sum of the
+// It is the Chebyshev iteration from zero for A·z = r, with a diagonal preconditioner D that
+// for D·A·z = D·r, on the interval [lo, hi] of the spectrum, with hi from the Ritz values of a few iterations of CG with the sum of the
 // first residuals (Saad, Iterative Methods for Sparse Linear Systems, 2003, section
 // 12.3). Where hi turns out too small, so that the polynomial is not positive, rᵀz tells, and
 // the column goes on in double precision.
@@ -52,7 +52,7 @@ const (
 // wantPolynomial says whether the operator is so cheap that a polynomial pays.
 func (c *BlockCG) wantPolynomial() bool {
 	s := &c.single
-	if s.a == nil || s.m != nil || len(s.d) > 0 || s.a.RowGrain() > 0 {
+	if s.a == nil || s.m != nil || s.a.RowGrain() > 0 {
 		return false
 	}
 	bytes, known := hvp.ProductTraffic(c.a)
@@ -95,22 +95,34 @@ func (c *BlockCG) pilot() failure {
 	t.reset()
 	r, p, q := c.bc, c.xc, c.rc
 	c.runBlocks((*singlePilot)(c))
-	parallel.Copy(c.team, p, r)
-	rr := parallel.Dot(c.team, r, r)
 	products := c.res.Products
-	for range pilotSteps {
+	alpha, before := 0.0, 0.0
+	for k := 0; ; k++ {
+		z := r
+		if len(c.single.d) > 0 {
+			z = q
+			parallel.MulTo(c.team, z, c.d, r)
+		}
+		rz := parallel.Dot(c.team, r, z)
+		if k > 0 {
+			t.append(alpha, rz/before)
+		}
+		if k == pilotSteps || !(rz > 0) {
+			break
+		}
+		if k == 0 {
+			parallel.Copy(c.team, p, z)
+		} else {
+			parallel.Axpby(c.team, p, 1, z, rz/before)
+		}
 		if f := c.apply(q, p); f.failed() {
 			return f
 		}
-		alpha := rr / parallel.Dot(c.team, p, q)
-		if !(alpha > 0) {
-			break // not definite, or nothing is left
+		if alpha = rz / parallel.Dot(c.team, p, q); !(alpha > 0) {
+			break // not definite
 		}
 		parallel.Axpy(c.team, r, -alpha, q)
-		before := rr
-		rr = parallel.Dot(c.team, r, r)
-		t.append(alpha, rr/before)
-		parallel.Axpby(c.team, p, 1, r, rr/before)
+		before = rz
 	}
 	st := c.at(0)
 	st.res.Products += c.res.Products - products
@@ -151,6 +163,21 @@ func (p *panelPolynomial) result(size int) []float32 {
 // stays in the first cache.
 const stepElements = 4096
 
+// own are the places of a product of each row with its entry of a diagonal.
+var own = []int{0}
+
+// beginPolynomial sets rows lo … hi-1 of D·r, the direction of the first step, where there is a
+// diagonal.
+func (c *BlockCG) beginPolynomial(lo, hi int) {
+	s := &c.single
+	if len(s.d) > 0 {
+		from, to := lo*s.w, hi*s.w
+		out := s.poly.old[from:to]
+		clear(out)
+		kernel.AddProductsPanel(out, s.w, s.d[lo:hi], own, s.r[from:to], own, false)
+	}
+}
+
 // polynomialStep does rows lo … hi-1 of a step.
 func (c *BlockCG) polynomialStep(i, lo, hi int) {
 	s := &c.single
@@ -160,14 +187,15 @@ func (c *BlockCG) polynomialStep(i, lo, hi int) {
 		out, in = in, out
 	}
 	before := out
-	if i < 2 {
+	diagonal := len(s.d) > 0
+	if !diagonal && i < 2 {
 		before = s.r
 	}
-	if i == 0 {
+	if !diagonal && i == 0 {
 		in = s.r
 	}
 	t := &p.step[i]
-	if a, is := s.a.(hvp.SingleStepper); is {
+	if a, is := s.a.(hvp.SingleStepper); is && !diagonal {
 		a.StepBlockRowsSingle(t, out, in[:c.n*s.w], before, s.r, s.w, lo, hi)
 		return
 	}
@@ -179,12 +207,29 @@ func (c *BlockCG) polynomialStep(i, lo, hi int) {
 		from, to := lo*s.w, end*s.w
 		product := (*q)[:to-from]
 		s.a.ApplyBlockRowsSingle(product, in[:c.n*s.w], s.w, lo, end)
+		right := func() { // C·r + D·A·in
+			if t.C != 0 {
+				sum.Add(t.C, s.r[from:])
+			}
+			sum.Add(t.D, product)
+		}
+		if diagonal {
+			sum.Begin(to - from)
+			right()
+			sum.To(product)
+		}
 		sum.Begin(to - from)
 		sum.Add(t.A, in[from:])
-		sum.Add(t.B, before[from:])
-		sum.Add(t.C, s.r[from:])
-		sum.Add(t.D, product)
+		if t.B != 0 {
+			sum.Add(t.B, before[from:])
+		}
+		if !diagonal {
+			right()
+		}
 		sum.To(out[from:to])
+		if diagonal {
+			kernel.AddProductsPanel(out[from:to], s.w, s.d[lo:end], own, product, own, false)
+		}
 	}
 	p.scratch.Put(q)
 }

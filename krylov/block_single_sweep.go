@@ -10,9 +10,10 @@ func (c *BlockCG) singleBounds(b int) (lo, hi, from, to int) {
 	return lo, hi, lo * c.single.w, hi * c.single.w
 }
 
-// diagonal returns rows lo … hi-1 of the diagonal preconditioner, nil without one.
+// diagonal returns rows lo … hi-1 of the diagonal preconditioner, nil without one or where
+// the polynomial has it.
 func (s *blockSingle) diagonal(lo, hi int) []float32 {
-	if len(s.d) == 0 {
+	if len(s.d) == 0 || s.poly.steps > 0 {
 		return nil
 	}
 	return s.d[lo:hi]
@@ -56,6 +57,9 @@ func (c *singleResidual) sweep(sweep, lo, hi int) {
 		s := &c.single
 		kernel.PanelSubAxpyNormSingle(s.r[from:to], s.alpha, s.q[from:to], s.diagonal(lo, hi), s.w, c.part0[b:], c.part1[b:], c.blocks)
 	}
+	if c.single.wave.sweeps > 1 {
+		(*BlockCG)(c).beginPolynomial(lo, hi)
+	}
 }
 
 func (c *singleResidual) end(b int) {
@@ -67,7 +71,13 @@ func (c *singleResidual) end(b int) {
 // singlePolynomial: z = p(A)·r and rᵀz.
 type singlePolynomial BlockCG
 
-func (c *singlePolynomial) sweep(sweep, lo, hi int) { (*BlockCG)(c).polynomialStep(sweep, lo, hi) }
+func (c *singlePolynomial) sweep(sweep, lo, hi int) {
+	if sweep > 0 {
+		(*BlockCG)(c).polynomialStep(sweep-1, lo, hi)
+		return
+	}
+	(*BlockCG)(c).beginPolynomial(lo, hi)
+}
 
 func (c *singlePolynomial) end(b int) { (*singleInner)(c).Chunk(b) }
 
