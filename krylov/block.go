@@ -94,6 +94,7 @@ type blockState struct {
 	scale, normB, tolerance float64
 	rz, norm, normA         float64
 	rzBefore, normBefore    float64 // of the iteration before
+	coupling                float64 // β/α of it
 	truth                   float64 // at the last restart, or the first residual
 	trueRz, trueRp          float64 // rᵀD·r and rᵀp with the true residual, in single precision
 	history                 []float64

@@ -376,7 +376,7 @@ func (c *BlockCG) beginSingle() failure {
 	}
 	for m := range c.cols {
 		st := c.at(m)
-		st.normBefore = st.norm
+		st.normBefore, st.coupling = st.norm, 0
 		if st.rz = c.sum(c.part1, s.slot[m]); !(st.rz > 0) {
 			c.leave(m)
 			continue
@@ -442,6 +442,10 @@ func (c *BlockCG) singleCurvatures() {
 			continue
 		}
 		s.alpha[l] = float32(alpha)
+		// A diagonal element of the matrix of Lanczos is below the largest eigenvalue.
+		if s.poly.steps > 0 && 1/alpha+st.coupling > polynomialMost {
+			s.poly.tooNarrow = true
+		}
 	}
 }
 
@@ -480,7 +484,7 @@ func (c *BlockCG) singleNorms() (correct bool) {
 	// Columns that claim to have converged wait for the others, not for long. If a
 	// residual does not fall, it may be for want of digits.
 	late := s.round-s.corrected >= singlePatience+2*s.corrected
-	return correct || late || claims > 0 && (claims == live || s.round-s.first >= 2+s.first/16)
+	return correct || late || s.poly.tooNarrow || claims > 0 && (claims == live || s.round-s.first >= 2+s.first/16)
 }
 
 // expectsCorrection says whether it will be time for a correction after this iteration, if
@@ -524,6 +528,7 @@ func (c *BlockCG) singleBetas() (correct bool) {
 			correct = true
 			continue
 		}
+		st.coupling = beta / float64(s.alpha[l])
 		if s.poly.steps == 0 { // the Ritz values are those without it
 			st.t.append(float64(s.alpha[l]), beta)
 		}
@@ -599,6 +604,12 @@ func (c *BlockCG) correct() failure {
 			return ok
 		}
 	}
+	another := s.poly.tooNarrow
+	if another {
+		if f := c.widenPolynomial(); f.failed() {
+			return f
+		}
+	}
 	if f := c.singlePrecondition(); f.failed() {
 		return f
 	}
@@ -617,8 +628,11 @@ func (c *BlockCG) correct() failure {
 		if s.poly.steps == 0 && !s.betas {
 			st.t.append(float64(s.alpha[l]), beta)
 		}
-		st.rz = rz
+		st.rz, st.coupling = rz, beta/float64(s.alpha[l])
 		s.beta[l], s.gamma[l] = float32(beta), float32(1-beta*st.trueRp/rz)
+		if another { // the directions of before know another one
+			st.coupling, s.beta[l], s.gamma[l] = 0, 0, 1
+		}
 	}
 	return ok
 }

@@ -1,6 +1,8 @@
 package krylov
 
 import (
+	"math"
+
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
@@ -15,14 +17,19 @@ import (
 // It is the Chebyshev iteration from zero for A·z = r, with a diagonal preconditioner D that
 // for D·A·z = D·r, on the interval [lo, hi] of the spectrum, with hi from the Ritz values of a few iterations of CG with the sum of the
 // first residuals (Saad, Iterative Methods for Sparse Linear Systems, 2003, section
-// 12.3). Where hi turns out too small, so that the polynomial is not positive, rᵀz tells, and
+// 12.3). Where the coefficients of CG tell that hi is too small, there is another
+// polynomial; where it is not positive for that, rᵀz tells, and
 // the column goes on in double precision.
 type panelPolynomial struct {
-	t       tridiagonal // of the pilot
-	steps   int         // products; 0: no polynomial
-	step    [mostSweeps]hvp.SingleStep
-	z, old  []float32 // iterates of even and of odd number
-	scratch parallel.ScratchOf[float32]
+	ritz   tridiagonal // of the residuals
+	noise  tridiagonal
+	steps  int // products; 0: no polynomial
+	chosen int // how often
+	// tooNarrow: there is an eigenvalue beyond hi, where the polynomial is large.
+	tooNarrow bool
+	step      [mostSweeps]hvp.SingleStep
+	z, old    []float32 // iterates of even and of odd number
+	scratch   parallel.ScratchOf[float32]
 }
 
 const (
@@ -37,14 +44,26 @@ const (
 	leastIterations = 3 * (1 + waveSteps)
 	// polynomialLeast is how wide the spectrum is at least, by the pilot.
 	polynomialLeast = 20
-	// pilotSteps are enough for the largest Ritz value to be within ten percent of the
-	// largest eigenvalue, and to see a spectrum of a width of a hundred.
+	// polynomialWidest is how wide it is at most: sixteen iterations see a ratio of a hundred
+	// in a spectrum without gaps. More is a sign of single eigenvalues far from the others,
+	// which CG deals with one by one and a polynomial does not.
+	polynomialWidest = 250
+	// polynomialFall is how much of a residual the pilot leaves where CG needs no help: it is
+	// a sum of few eigenvectors, or the condition number is below 25.
+	polynomialFall = 1e-3
+	// pilotSteps are enough to see a ratio of a hundred, noiseSteps for the largest eigenvalue but
+	// a few percent.
 	pilotSteps = 16
+	noiseSteps = 8
 	// polynomialBeyond and polynomialBelow are how far the interval reaches beyond the
 	// Ritz values: at the upper end for safety; at the lower end 0.7 to 1.5 took the same
 	// time within five percent.
 	polynomialBeyond = 1.1
-	polynomialBelow  = 1.1
+	// polynomialMost is above all eigenvalues of A and a polynomial whose interval holds those of A.
+	polynomialMost = 2
+	// polynomialTries is how often an interval is chosen.
+	polynomialTries = 3
+	polynomialBelow = 1.1
 	// waveBytes is how much of a cache of one worker the sweeps of a wave may take.
 	waveBytes = 5 << 18
 )
@@ -61,20 +80,48 @@ func (c *BlockCG) wantPolynomial() bool {
 
 // startPolynomial chooses the polynomial, if the spectrum is as wide as to need one.
 func (c *BlockCG) startPolynomial() failure {
-	s := &c.single
-	p := &s.poly
+	p := &c.single.poly
+	p.chosen, p.tooNarrow = 0, false
 	if p.steps = 0; c.maxIter < leastIterations || !c.wantPolynomial() {
 		return ok
 	}
-	if f := c.pilot(); f.failed() {
+	return c.choosePolynomial()
+}
+
+// widenPolynomial chooses another polynomial by the residuals of now, in which what the one
+// of before has left is large.
+func (c *BlockCG) widenPolynomial() failure {
+	p := &c.single.poly
+	if p.steps, p.tooNarrow = 0, false; p.chosen == polynomialTries {
+		return ok
+	}
+	return c.choosePolynomial()
+}
+
+// choosePolynomial does so by CG with the sum of the residuals, which says how far down the
+// spectrum counts for them and whether they need a polynomial at all, and with noise, which
+// finds the upper end that rounding errors will find too.
+func (c *BlockCG) choosePolynomial() failure {
+	s := &c.single
+	p := &s.poly
+	p.chosen++
+	c.runBlocks((*singlePilot)(c))
+	fall, f := c.pilot(&p.ritz, pilotSteps)
+	if f.failed() || fall < polynomialFall {
 		return f
 	}
-	least, largest := p.t.extremes()
-	if !(least > 0) || largest < polynomialLeast*least {
+	least, largest := p.ritz.extremes()
+	c.runBlocks((*singleNoise)(c))
+	if _, f := c.pilot(&p.noise, noiseSteps); f.failed() {
+		return f
+	}
+	lowest, highest := p.noise.extremes()
+	if largest = max(largest, highest); !(least > 0) || !(lowest > 0) || largest < polynomialLeast*least || largest > polynomialWidest*least {
 		return ok
 	}
 	for m := range c.cols {
 		t := &c.at(m).t
+		t.reset()
 		t.minRitz, t.maxRitz, t.earlier = least, largest, true
 	}
 	p.steps = polynomialSteps
@@ -87,16 +134,13 @@ func (c *BlockCG) startPolynomial() failure {
 	return ok
 }
 
-// pilot runs a few iterations of CG in double precision with the sum of the first
-// residuals, for its Ritz values. What they do not see, because it is in no residual,
-// the iterations will not either.
-func (c *BlockCG) pilot() failure {
-	t := &c.single.poly.t
+// pilot runs so many iterations of CG in double precision with the right-hand side in bc, for
+// their Ritz values, and returns by how much the residual falls.
+func (c *BlockCG) pilot(t *tridiagonal, steps int) (fall float64, f failure) {
 	t.reset()
 	r, p, q := c.bc, c.xc, c.rc
-	c.runBlocks((*singlePilot)(c))
 	products := c.res.Products
-	alpha, before := 0.0, 0.0
+	first, alpha, before := 0.0, 0.0, 0.0
 	for k := 0; ; k++ {
 		z := r
 		if len(c.single.d) > 0 {
@@ -104,10 +148,13 @@ func (c *BlockCG) pilot() failure {
 			parallel.MulTo(c.team, z, c.d, r)
 		}
 		rz := parallel.Dot(c.team, r, z)
-		if k > 0 {
+		if k == 0 {
+			first = rz
+		} else {
 			t.append(alpha, rz/before)
 		}
-		if k == pilotSteps || !(rz > 0) {
+		fall = math.Sqrt(rz / first)
+		if k == steps || !(rz > 0) {
 			break
 		}
 		if k == 0 {
@@ -116,7 +163,7 @@ func (c *BlockCG) pilot() failure {
 			parallel.Axpby(c.team, p, 1, z, rz/before)
 		}
 		if f := c.apply(q, p); f.failed() {
-			return f
+			return 0, f
 		}
 		if alpha = rz / parallel.Dot(c.team, p, q); !(alpha > 0) {
 			break // not definite
@@ -128,7 +175,7 @@ func (c *BlockCG) pilot() failure {
 	st.res.Products += c.res.Products - products
 	st.res.Bytes += int64(8 * 10 * c.n * (c.res.Products - products))
 	c.res.Products = products
-	return ok
+	return fall, ok
 }
 
 // choose sets the coefficients for an interval.

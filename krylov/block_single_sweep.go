@@ -81,6 +81,19 @@ func (c *singlePolynomial) sweep(sweep, lo, hi int) {
 
 func (c *singlePolynomial) end(b int) { (*singleInner)(c).Chunk(b) }
 
+// singleNoise: a sign for each row.
+type singleNoise BlockCG
+
+func (c *singleNoise) Chunk(b int) {
+	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
+	for i := lo; i < hi; i++ {
+		bits := uint64(i) * 0x9e3779b97f4a7c15 // Fibonacci hashing
+		bits ^= bits >> 29
+		bits *= 0xbf58476d1ce4e5b9
+		c.bc[i] = 1 - 2*float64(bits>>63)
+	}
+}
+
 // singleFlush: x += (y + α·p)/unit, y = 0.
 type singleFlush BlockCG
 

@@ -485,3 +485,46 @@ func TestBlockCGInSingleRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestBlockCGInSingleOutliers: eigenvalues far beyond those that the first residuals hold, to
+// which a polynomial that does not know of them is hostile.
+func TestBlockCGInSingleOutliers(t *testing.T) {
+	const m, k = 90, 4
+	for _, size := range []float64{30, 1e3, 1e6} {
+		base := stencil5(t, m, 0.02)
+		n, _ := base.Dims()
+		d := make([]float64, n)
+		for i := range d {
+			d[i] = 1e-3
+		}
+		d[n-1], d[n/2] = size, size/3
+		diagonal, err := hvp.NewDiagonal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := hvp.Sum(base, diagonal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]float64, n*k)
+		rng := rand.New(rand.NewPCG(41, 1))
+		for l := range k { // far from both
+			for range 5 {
+				b[rng.IntN(m/4)*k+l] = rng.NormFloat64()
+			}
+		}
+		x := make([]float64, n*k)
+		results, err := new(krylov.BlockCG).SolveBlock(t.Context(), hvp.WithStructure(a, hvp.SPD), x, b, k, &krylov.Settings{RTol: 1e-10})
+		if err != nil {
+			t.Fatalf("size %g: %v", size, err)
+		}
+		for l, res := range results {
+			if truth := residualNorm(t, a, column(x, k, l), column(b, k, l)); !(truth <= res.Tolerance*(1+1e-9)) {
+				t.Errorf("size %g, column %d: residual %v of %v", size, l, truth, res.Tolerance)
+			}
+			if res.Iterations > 600 {
+				t.Errorf("size %g, column %d: %d iterations (%s)", size, l, res.Iterations, res.Path)
+			}
+		}
+	}
+}
