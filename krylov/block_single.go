@@ -371,6 +371,14 @@ func (c *BlockCG) beginSingle() failure {
 	if f := c.startPolynomial(); f.failed() {
 		return f
 	}
+	if s.poly.few {
+		for m, l := range c.cols {
+			c.at(m).res.Method = c.String()
+			s.left = append(s.left, l)
+		}
+		c.cols, c.w = c.cols[:0], 0
+		return ok
+	}
 	if f := c.singlePrecondition(); f.failed() {
 		return f
 	}
@@ -721,7 +729,9 @@ func (c *BlockCG) toDouble() failure {
 		}
 		st.truth, st.norm, st.res.Residual = truth, truth, truth/st.scale
 		st.t.restart()
-		st.res.Method, st.res.Path = c.String(), st.res.Method+" → "+c.String()
+		if st.res.Method != c.String() {
+			st.res.Method, st.res.Path = c.String(), st.res.Method+" → "+c.String()
+		}
 		c.scatter(c.r, c.rc, c.w, m)
 	}
 	c.dropEnded()

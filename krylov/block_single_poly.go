@@ -27,6 +27,7 @@ type panelPolynomial struct {
 	chosen int // how often
 	// tooNarrow: there is an eigenvalue beyond hi, where the polynomial is large.
 	tooNarrow bool
+	few       bool // eigenvectors are in the first residuals
 	step      [mostSweeps]hvp.SingleStep
 	z, old    []float32 // iterates of even and of odd number
 	scratch   parallel.ScratchOf[float32]
@@ -44,13 +45,15 @@ const (
 	leastIterations = 3 * (1 + waveSteps)
 	// polynomialLeast is how wide the spectrum is at least, by the pilot.
 	polynomialLeast = 20
-	// polynomialWidest is how wide it is at most: sixteen iterations see a ratio of a hundred
-	// in a spectrum without gaps. More is a sign of single eigenvalues far from the others,
+	// noiseWidest is how wide it is at most by the noise: eight iterations see a ratio of 30
+	// in a spectrum without gaps. More is a sign of single eigenvalues far above the others,
 	// which CG deals with one by one and a polynomial does not.
+	noiseWidest = 120
+	// polynomialWidest is hi/lo at most.
 	polynomialWidest = 250
-	// polynomialFall is how much of a residual the pilot leaves where CG needs no help: it is
-	// a sum of few eigenvectors, or the condition number is below 25.
-	polynomialFall = 1e-3
+	// singleFall is how much of a residual the pilot leaves where it is a sum of so few
+	// eigenvectors that single precision, whose rounding errors add others, is of no use.
+	singleFall = 1e-5
 	// pilotSteps are enough to see a ratio of a hundred, noiseSteps for the largest eigenvalue but
 	// a few percent.
 	pilotSteps = 16
@@ -81,7 +84,7 @@ func (c *BlockCG) wantPolynomial() bool {
 // startPolynomial chooses the polynomial, if the spectrum is as wide as to need one.
 func (c *BlockCG) startPolynomial() failure {
 	p := &c.single.poly
-	p.chosen, p.tooNarrow = 0, false
+	p.chosen, p.tooNarrow, p.few = 0, false, false
 	if p.steps = 0; c.maxIter < leastIterations || !c.wantPolynomial() {
 		return ok
 	}
@@ -107,7 +110,8 @@ func (c *BlockCG) choosePolynomial() failure {
 	p.chosen++
 	c.runBlocks((*singlePilot)(c))
 	fall, f := c.pilot(&p.ritz, pilotSteps)
-	if f.failed() || fall < polynomialFall {
+	p.few = fall < singleFall
+	if f.failed() || p.few {
 		return f
 	}
 	least, largest := p.ritz.extremes()
@@ -116,7 +120,8 @@ func (c *BlockCG) choosePolynomial() failure {
 		return f
 	}
 	lowest, highest := p.noise.extremes()
-	if largest = max(largest, highest); !(least > 0) || !(lowest > 0) || largest < polynomialLeast*least || largest > polynomialWidest*least {
+	largest = max(largest, highest)
+	if !(least > 0) || !(lowest > 0) || largest < polynomialLeast*least || largest > noiseWidest*lowest {
 		return ok
 	}
 	for m := range c.cols {
@@ -128,7 +133,8 @@ func (c *BlockCG) choosePolynomial() failure {
 	if most := waveBytes/(3*4*s.w*max(s.lag, 1)) - 2; most >= 4 {
 		p.steps = min(waveSteps, most)
 	}
-	p.choose(least/polynomialBelow, largest*polynomialBeyond)
+	hi := largest * polynomialBeyond
+	p.choose(max(least/polynomialBelow, hi/polynomialWidest), hi)
 	size := c.n * s.w
 	p.z, p.old = parallel.Grow(p.z, size), parallel.Grow(p.old, size)
 	return ok

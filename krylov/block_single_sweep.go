@@ -1,6 +1,10 @@
 package krylov
 
-import "github.com/hgsolve/hgsolve/internal/kernel"
+import (
+	"math"
+
+	"github.com/hgsolve/hgsolve/internal/kernel"
+)
 
 // The sweeps in single precision over blocks of rows.
 
@@ -148,17 +152,17 @@ func (c *singleInner) Chunk(b int) {
 	kernel.PanelDotSingle(s.r[from:to], s.z[from:to], s.w, c.part1[b:], c.blocks)
 }
 
-// singlePilot: the sum of the columns of r, with signs in turn.
+// singlePilot: a sum of the columns of r, the later ones counting less, so that equal ones do
+// not cancel.
 type singlePilot BlockCG
 
 func (c *singlePilot) Chunk(b int) {
 	lo, hi, _, _ := (*BlockCG)(c).singleBounds(b)
 	w := c.single.w
 	for i := lo; i < hi; i++ {
-		sum, sign := 0.0, 1.0
-		for _, v := range c.single.r[i*w : i*w+w] {
-			sum += sign * float64(v)
-			sign = -sign
+		sum := 0.0
+		for l, v := range c.single.r[i*w : i*w+w] {
+			sum += float64(v) / (float64(l) + math.Sqrt2)
 		}
 		c.bc[i] = sum
 	}
