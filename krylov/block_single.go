@@ -306,20 +306,19 @@ func (c *BlockCG) countPreconditioned() {
 	}
 }
 
-// runWave runs sweeps that share so many panels.
+// runWave runs sweeps that share so many panels, as many of them together as find room in a
+// cache.
 func (c *BlockCG) runWave(t sweeper, sweeps, panels int) {
 	s := &c.single
-	lag := s.lag
-	if sweeps == 1 {
-		lag = 0
-	} else if 4*s.w*panels*sweeps*lag > waveBytes {
-		lag = c.n
+	together := 1
+	if sweeps > 1 {
+		together = max(1, min(sweeps, waveBytes/(4*s.w*panels*max(s.lag, 1))))
 	}
 	grain := 0
 	if s.a != nil {
 		grain = s.a.RowGrain()
 	}
-	s.wave.run(c.team, t, c.n, c.rowsPerBlock, sweeps, lag, grain)
+	s.wave.run(c.team, t, c.n, c.rowsPerBlock, sweeps, together, s.lag, grain)
 }
 
 // singleTraffic returns the bytes per column and iteration: ten vectors as in double

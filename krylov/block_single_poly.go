@@ -34,15 +34,12 @@ type panelPolynomial struct {
 }
 
 const (
-	// polynomialSteps is the number of products of an application where they go over the
-	// panels one after the other. On 7 points 100³ 4 to 7 took the same time within eight
-	// percent.
-	polynomialSteps = 6
-	// waveSteps is the same where they follow each other in a cache: 6 to 14 took the
-	// same time within six percent on 5 points 300² and 1000² at condition numbers of 50, 200 and 800.
-	waveSteps = 10
+	// polynomialSteps is the number of products of an application: 6 to 14 took the same
+	// time within six percent on 5 points 300² and 1000², 7 points 60³ and 100³ at condition
+	// numbers of 50, 200 and 800.
+	polynomialSteps = 10
 	// leastIterations is how many iterations must be allowed for.
-	leastIterations = 3 * (1 + waveSteps)
+	leastIterations = 3 * (1 + polynomialSteps)
 	// polynomialLeast is how wide the spectrum is at least, by the pilot.
 	polynomialLeast = 20
 	// noiseWidest is how wide it is at most by the noise: eight iterations see a ratio of 30
@@ -130,9 +127,6 @@ func (c *BlockCG) choosePolynomial() failure {
 		t.minRitz, t.maxRitz, t.earlier = least, largest, true
 	}
 	p.steps = polynomialSteps
-	if most := waveBytes/(3*4*s.w*max(s.lag, 1)) - 2; most >= 4 {
-		p.steps = min(waveSteps, most)
-	}
 	hi := largest * polynomialBeyond
 	p.choose(max(least/polynomialBelow, hi/polynomialWidest), hi)
 	size := c.n * s.w

@@ -61,13 +61,13 @@ func (c *singleResidual) sweep(sweep, lo, hi int) {
 		s := &c.single
 		kernel.PanelSubAxpyNormSingle(s.r[from:to], s.alpha, s.q[from:to], s.diagonal(lo, hi), s.w, c.part0[b:], c.part1[b:], c.blocks)
 	}
-	if c.single.wave.sweeps > 1 {
+	if c.single.wave.all > 1 {
 		(*BlockCG)(c).beginPolynomial(lo, hi)
 	}
 }
 
 func (c *singleResidual) end(b int) {
-	if c.single.wave.sweeps > 1 {
+	if c.single.wave.all > 1 {
 		(*singleInner)(c).Chunk(b)
 	}
 }

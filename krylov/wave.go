@@ -19,6 +19,7 @@ type wave struct {
 	step        int // rows by which the sweeps advance in turn
 	parts       int
 	now         int // the sweep under way, if they are not interleaved
+	first, all  int // number of sweep 0, and of all sweeps of which these are some
 }
 
 // A sweeper does the work of a wave.
@@ -32,8 +33,16 @@ type sweeper interface {
 // mostSweeps of a wave.
 const mostSweeps = 24
 
-// run does all sweeps over n rows in blocks of the given length.
-func (w *wave) run(team parallel.Team, s sweeper, n, block, sweeps, lag, step int) {
+// run does all sweeps over n rows in blocks of the given length, so many at a time.
+func (w *wave) run(team parallel.Team, s sweeper, n, block, sweeps, together, lag, step int) {
+	w.all = sweeps
+	for w.first = 0; w.first < sweeps; w.first += together {
+		w.some(team, s, n, block, min(together, sweeps-w.first), lag, step)
+	}
+}
+
+// some does sweeps from w.first on.
+func (w *wave) some(team parallel.Team, s sweeper, n, block, sweeps, lag, step int) {
 	w.sweeper, w.n, w.block, w.sweeps, w.lag, w.step = s, n, block, sweeps, lag, (max(step, block)+block-1)/block*block
 	w.parts = 0
 	blocks := (n + block - 1) / block
@@ -47,7 +56,7 @@ func (w *wave) run(team parallel.Team, s sweeper, n, block, sweeps, lag, step in
 			w.parts -= w.parts % team.Size()
 		}
 	}
-	if lag >= n || w.parts < team.Size() {
+	if lag >= n || sweeps == 1 || w.parts < team.Size() {
 		for w.now = range sweeps {
 			team.Run((n+w.step-1)/w.step, (*waveSweep)(w))
 		}
@@ -64,8 +73,8 @@ type waveSweep wave
 
 func (w *waveSweep) Chunk(c int) {
 	lo, hi := c*w.step, min((c+1)*w.step, w.n)
-	w.sweep(w.now, lo, hi)
-	if w.now == w.sweeps-1 {
+	w.sweep(w.first+w.now, lo, hi)
+	if w.first+w.now == w.all-1 {
 		for b := lo / w.block; b*w.block < hi; b++ {
 			w.end(b)
 		}
@@ -103,11 +112,11 @@ func (w *wavePart) Chunk(c int) {
 				hi = min((hi+w.block-1)/w.block*w.block, last)
 			}
 			if hi > at[s] {
-				w.sweep(s, at[s], hi)
+				w.sweep(w.first+s, at[s], hi)
 				at[s] = hi
 			}
 		}
-		for ; block*w.block < to[end] && min((block+1)*w.block, w.n) <= at[end]; block++ {
+		for ; w.first+w.sweeps == w.all && block*w.block < to[end] && min((block+1)*w.block, w.n) <= at[end]; block++ {
 			w.end(block)
 		}
 	}
@@ -121,10 +130,10 @@ func (w *waveGap) Chunk(c int) {
 	lo, hi := middle, middle
 	for s := 1; s < w.sweeps; s++ {
 		if lo, hi = middle-s*w.lag, min(middle+s*w.lag, w.n); lo < hi {
-			w.sweep(s, lo, hi)
+			w.sweep(w.first+s, lo, hi)
 		}
 	}
-	for b := lo / w.block; b*w.block < hi; b++ {
+	for b := lo / w.block; w.first+w.sweeps == w.all && b*w.block < hi; b++ {
 		w.end(b)
 	}
 }

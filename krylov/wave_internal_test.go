@@ -74,7 +74,7 @@ func TestWave(t *testing.T) {
 			c.at[i].Store(-1)
 		}
 		var w wave
-		w.run(parallel.Team(rapid.IntRange(1, 5).Draw(t, "workers")), c, c.n, c.block, c.sweeps, c.lag, step)
+		w.run(parallel.Team(rapid.IntRange(1, 5).Draw(t, "workers")), c, c.n, c.block, c.sweeps, rapid.IntRange(1, c.sweeps).Draw(t, "together"), c.lag, step)
 		if w.parts > 1 {
 			interleaved++
 		}
