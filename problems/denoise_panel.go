@@ -40,7 +40,7 @@ func (h *denoiseHessian) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 	for b := first / bandRows; b <= last/bandRows; b++ {
 		g.made[b].Do(func() { h.assembleBand(&g.m, g.pairs, b) })
 	}
-	g.m.ApplyBlockRowsSingle(dst, x, k, lo, hi)
+	g.m.MulPanelRows(dst, x, k, lo, hi)
 }
 
 // Bandwidth implements hvp.Banded: the largest |i−j| of coupled pixels i and j, which are
