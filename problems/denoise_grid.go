@@ -68,13 +68,9 @@ func (h *denoiseHessian) assembleSingle(m *hvp.GridMatrix, pairs []gridPair[floa
 func (h *denoiseHessian) assembleDouble(m *hvp.GridMatrixOf[float64], pairs []gridPair[float64], band int) {
 	s := h.tiles.Get().(*tile)
 	defer h.tiles.Put(s)
-	at := make([]int, h.filters)
-	for k := range at {
-		at[k] = k*s.t.stride + s.t.margin
-	}
 	assembleBand(h, m, pairs, band,
 		func(i, j, n int) { h.curvatures(s, i, j, n) },
-		func(t, c []float64) { kernel.AddShiftedSum(t, c, s.t.v, at) })
+		func(t, c []float64) { kernel.AddScaled(t, c, s.t.v[s.t.margin:], s.t.stride) })
 }
 
 // assembleBand sets the rows of a band of m: weights gets those at n positions of row i from
@@ -88,9 +84,14 @@ func assembleBand[V float32 | float64](h *denoiseHessian, m *hvp.GridMatrixOf[V]
 			diag[j] = 1
 		}
 	}
+	// All pairs look at the same weights, which are to stay in the first-level cache.
+	width := tileWidth
+	if h.filters > 8 {
+		width = 64
+	}
 	for i := max(lo-h.reach, 0); i < min(hi, h.rows-h.reach); i++ {
-		for j := 0; j < h.cols-h.reach; j += tileWidth {
-			n := min(tileWidth, h.cols-h.reach-j)
+		for j := 0; j < h.cols-h.reach; j += width {
+			n := min(width, h.cols-h.reach-j)
 			weights(i, j, n)
 			for l := range pairs {
 				p := &pairs[l]

@@ -76,6 +76,15 @@ func TestAddProductsPanelStaysInside(t *testing.T) {
 	}
 }
 
+// TestAddScaledStaysInside does so for sums of scaled rows.
+func TestAddScaledStaysInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(16, 2))
+	guarded := func(n int) []float64 { return beforeGuard(t, random(rng, n)) }
+	for n := 1; n < 14; n++ {
+		AddScaled(guarded(n), guarded(3), guarded(2*(n+1)+n), n+1)
+	}
+}
+
 // TestHadamardPanelsStayInside is the same for the loops of hadamard_panel.go.
 func TestHadamardPanelsStayInside(t *testing.T) {
 	rng := rand.New(rand.NewPCG(17, 1))
