@@ -54,28 +54,39 @@ func (h *denoiseHessian) AssembleGrid(ctx context.Context, m *hvp.GridMatrix) (o
 
 // assembleSingle sets the rows of a band of m from seeds.
 func (h *denoiseHessian) assembleSingle(m *hvp.GridMatrix, pairs []gridPair[float32], band int) {
-	s := h.singles.Get(h.filters * tileWidth)
+	const width = tileWidth
+	s := h.singles.Get(h.filters * width)
 	defer h.singles.Put(s)
 	w := *s
-	assembleBand(h, m, pairs, band, func(i, j, n int) {
+	assembleBand(h, m, pairs, band, width, func(i, j, n int) {
 		for k := range h.filters {
-			h.singleWeights(w[k*tileWidth:][:n], i, j, k)
+			h.singleWeights(w[k*width:][:n], i, j, k)
 		}
-	}, func(t, c []float32) { kernel.AddScaledSingle(t, c, w, tileWidth) })
+	}, func(t, c []float32) { kernel.AddScaledSingle(t, c, w, width) })
 }
 
 // assembleDouble sets the rows of a band of m from weights in full accuracy.
 func (h *denoiseHessian) assembleDouble(m *hvp.GridMatrixOf[float64], pairs []gridPair[float64], band int) {
+	// All pairs ask for the same weights, which stay in the first-level cache, whole lines of
+	// it each: 256, 128 and 64 columns.
+	width := min(tileWidth, 4096/h.filters&^63)
 	s := h.tiles.Get().(*tile)
 	defer h.tiles.Put(s)
-	assembleBand(h, m, pairs, band,
-		func(i, j, n int) { h.curvatures(s, i, j, n) },
-		func(t, c []float64) { kernel.AddScaled(t, c, s.t.v[s.t.margin:], s.t.stride) })
+	d := h.doubles.Get(h.filters * width)
+	defer h.doubles.Put(d)
+	w := *d
+	assembleBand(h, m, pairs, band, width, func(i, j, n int) {
+		h.curvatures(s, i, j, n)
+		for k := range h.filters {
+			copy(w[k*width:], s.t.plane(k, n))
+		}
+	}, func(t, c []float64) { kernel.AddScaled(t, c, w, width) })
 }
 
-// assembleBand sets the rows of a band of m: weights gets those at n positions of row i from
-// column j on, add adds their sum with the factors c to t, of length n.
-func assembleBand[V float32 | float64](h *denoiseHessian, m *hvp.GridMatrixOf[V], pairs []gridPair[V], band int, weights func(i, j, n int), add func(t, c []V)) {
+// assembleBand sets the rows of a band of m in tiles of width columns: weights gets those at
+// n positions of row i from column j on, add adds their sum with the factors c to t, of
+// length n.
+func assembleBand[V float32 | float64](h *denoiseHessian, m *hvp.GridMatrixOf[V], pairs []gridPair[V], band, width int, weights func(i, j, n int), add func(t, c []V)) {
 	lo, hi := band*bandRows, min((band+1)*bandRows, h.rows)
 	m.Clear(lo, hi)
 	for i := lo; i < hi; i++ {
@@ -83,11 +94,6 @@ func assembleBand[V float32 | float64](h *denoiseHessian, m *hvp.GridMatrixOf[V]
 		for j := range diag {
 			diag[j] = 1
 		}
-	}
-	// All pairs look at the same weights, which are to stay in the first-level cache.
-	width := tileWidth
-	if h.filters > 8 {
-		width = 64
 	}
 	for i := max(lo-h.reach, 0); i < min(hi, h.rows-h.reach); i++ {
 		for j := 0; j < h.cols-h.reach; j += width {

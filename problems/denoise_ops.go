@@ -30,6 +30,7 @@ type denoiseHessian struct {
 	gridSingle lazyGrid[float32]
 	gridDouble lazyGrid[float64]
 	singles    parallel.ScratchOf[float32]
+	doubles    parallel.Scratch
 }
 
 // Dims implements [hvp.Operator].
