@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/hgsolve/hgsolve/hvp"
+	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/internal/parallel"
 )
 
@@ -93,10 +94,12 @@ func (h *denoiseHessian) ApplyBlock(ctx context.Context, dst, x []float64, k int
 // it.
 const mostGridBytes = 2 << 30
 
-// Capabilities implements [hvp.Conditional].
+// Capabilities implements [hvp.Conditional]: products of panels in double precision are for
+// matrices that are not too large, on machines with fused products.
 func (h *denoiseHessian) Capabilities() hvp.Capability {
 	c := hvp.CanTrans | hvp.CanRows | hvp.CanDiag | hvp.CanBlockRowsSingle
-	if planes := 1 + 2*h.reach*(h.reach+1); 8*planes*len(h.y) <= mostGridBytes {
+	planes := 1 + 2*h.reach*(h.reach+1)
+	if kernel.SinglePanels() && 8*int64(planes)*int64(len(h.y)) <= mostGridBytes {
 		c |= hvp.CanBlock
 	}
 	return c
