@@ -146,21 +146,22 @@ func TestDenoisePanelsConcurrent(t *testing.T) {
 // as those of one image, for stored weights and coarse grids too, at any number of workers,
 // after other weights too, and allocate nothing from the second on.
 func TestDenoisePanelsDouble(t *testing.T) {
-	const rows, cols = 35, 261
-	for _, c := range []struct {
+	const rows = 35
+	for _, c := range []struct { // images wider than a tile
 		name   string
+		cols   int
 		set    problems.DenoiseSettings
 		coarse bool
 	}{
-		{"charbonnier", problems.DenoiseSettings{Epsilon: 0.1}, false},
-		{"stored", problems.DenoiseSettings{StoreWeights: true}, false},
-		{"filters", problems.DenoiseSettings{LearnFilters: true, FilterSize: 5}, false},
-		{"lorentzian", problems.DenoiseSettings{Potential: problems.Lorentzian, FilterSize: 7}, false},
-		{"coarse", problems.DenoiseSettings{}, true},
+		{"charbonnier", 261, problems.DenoiseSettings{Epsilon: 0.1}, false},
+		{"stored", 261, problems.DenoiseSettings{StoreWeights: true}, false},
+		{"filters", 133, problems.DenoiseSettings{LearnFilters: true, FilterSize: 5}, false},
+		{"lorentzian", 71, problems.DenoiseSettings{Potential: problems.Lorentzian, FilterSize: 7}, false},
+		{"coarse", 261, problems.DenoiseSettings{}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := t.Context()
-			d := newDenoise(t, rows, cols, &c.set)
+			d := newDenoise(t, rows, c.cols, &c.set)
 			var before []float64
 			for _, logWeight := range []float64{-1, 3} {
 				for _, k := range []int{1, 3, 8} {
