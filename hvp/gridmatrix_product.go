@@ -12,12 +12,16 @@ type gridTerms struct{ at, shift []int }
 
 var gridTermsPool = sync.Pool{New: func() any { return new(gridTerms) }}
 
-// ApplyBlockRowsSingle sets dst, a panel of hi−lo rows, to rows lo … hi−1 of A·X for the
-// panel x of k vectors, under the rules of [SingleBlockRanger].
+// MulPanelRows sets dst, a panel of hi−lo rows, to rows lo … hi−1 of A·X for the panel x
+// of k vectors: element i of vector l is x[i·k+l]. dst and x do not overlap. An element is
+// the sum of its terms in the order of the points, products fused with sums, whatever the
+// range and k are. Numbers of single precision beyond its range become Inf, those below 10⁻³⁸
+// may become zero. It is safe for concurrent use, cannot fail and starts no goroutines;
+// ranges shorter than a row of points look up more than they need.
 //
 // Traffic per point: 1 + 2·Reach·(Reach+1) entries, each of which is used for both rows that it
 // belongs to while it is in a cache, and k numbers of x and of dst.
-func (m *GridMatrix) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
+func (m *GridMatrixOf[V]) MulPanelRows(dst, x []V, k, lo, hi int) {
 	dst, x = dst[:(hi-lo)*k], x[:m.rows*m.cols*k]
 	clear(dst)
 	t := gridTermsPool.Get().(*gridTerms)
@@ -37,7 +41,7 @@ func (m *GridMatrix) ApplyBlockRowsSingle(dst, x []float32, k, lo, hi int) {
 }
 
 // terms sets t to the couplings of point (i, j), in the order of the points.
-func (m *GridMatrix) terms(t *gridTerms, k, i, j int) {
+func (m *GridMatrixOf[V]) terms(t *gridTerms, k, i, j int) {
 	t.at, t.shift = t.at[:0], t.shift[:0]
 	left, right := max(-m.reach, -j), min(m.reach, m.cols-1-j)
 	for a := max(-m.reach, -i); a <= min(m.reach, m.rows-1-i); a++ {
@@ -53,9 +57,3 @@ func (m *GridMatrix) terms(t *gridTerms, k, i, j int) {
 		}
 	}
 }
-
-// RowGrain is that of [SingleBlockRanger]: a row of points, so that what is looked up once
-// for each is shared.
-func (m *GridMatrix) RowGrain() int { return m.cols }
-
-var _ SingleBlockRanger = (*GridMatrix)(nil)

@@ -274,3 +274,61 @@ func BenchmarkDenoisePanel(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDenoisePanelDouble prints, for products of panels of 2, 4 and 8 columns in double
+// precision, their time as a multiple of that of as many products of one vector, the time of
+// the assembly as one of that of a product of one vector, and ns per pixel of the panel
+// product, in turn within one run; times are the least ones.
+//
+//	go test ./problems -run '^$' -bench DenoisePanelDouble -benchtime 10x
+func BenchmarkDenoisePanelDouble(b *testing.B) {
+	const n = 1000
+	for _, size := range []int{3, 5, 7} {
+		for _, learn := range []bool{false, true} {
+			for _, workers := range []int{1, 2} {
+				b.Run(fmt.Sprintf("size=%d/filters=%v/workers=%d", size, learn, workers), func(b *testing.B) {
+					ctx := hvp.WithWorkers(b.Context(), workers)
+					d := newDenoise(b, n, n, &problems.DenoiseSettings{FilterSize: size, LearnFilters: learn})
+					w := d.Default(1)
+					w[len(w)-1] *= 1.01
+					x, y := make([]float64, 8*n*n), make([]float64, 8*n*n)
+					for i := range x {
+						x[i] = float64(i%17) - 8
+					}
+					least := make(map[string]float64)
+					take := func(what string, f func() error) {
+						begin := time.Now()
+						if err := f(); err != nil {
+							b.Fatal(err)
+						}
+						if t := float64(time.Since(begin)); least[what] == 0 || t < least[what] {
+							least[what] = t
+						}
+					}
+					for b.Loop() {
+						lin, err := d.Linearize(ctx, d.Noisy(), w)
+						if err != nil {
+							b.Fatal(err)
+						}
+						panel, ok := hvp.Block(lin.Y)
+						if !ok {
+							b.Fatal("no products of panels")
+						}
+						take("first", func() error { return panel.ApplyBlock(ctx, y, x, 8) })
+						for _, k := range []int{2, 4, 8} {
+							take(fmt.Sprint(k), func() error { return panel.ApplyBlock(ctx, y[:k*n*n], x[:k*n*n], k) })
+							take("one", func() error { return lin.Y.Apply(ctx, y[:n*n], d.Noisy()) })
+						}
+					}
+					for _, k := range []int{2, 4, 8} {
+						t := least[fmt.Sprint(k)]
+						b.ReportMetric(t/(float64(k)*least["one"]), fmt.Sprintf("of-%d-products", k))
+						b.ReportMetric(t/(n*n), fmt.Sprintf("ns/pixel-%d", k))
+					}
+					b.ReportMetric((least["first"]-least["8"])/least["one"], "products-assembly")
+					b.ReportMetric(least["one"]/(n*n), "ns/pixel-one")
+				})
+			}
+		}
+	}
+}

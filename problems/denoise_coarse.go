@@ -40,7 +40,7 @@ func (h *denoiseHessian) Coarsen(ctx context.Context) (hvp.Operator, *hvp.Interp
 	}
 	c.bank = coarseBank(h.bank, c.cols, c.stride)
 	bands := c.bands()
-	c.grid.forget(bands)
+	c.forgetGrids()
 	parallel.FromContext(ctx).Run(bands, parallel.TaskFunc(func(band int) {
 		s := h.tiles.Get().(*tile)
 		defer h.tiles.Put(s)

@@ -12,21 +12,21 @@ import (
 
 // gridPair is two pixels of a window, the first one down rows and right columns from the
 // upper left, that a filter couples.
-type gridPair struct {
+type gridPair[V float32 | float64] struct {
 	down, right int
-	a, b        int       // rows and columns from the second to the first
-	c           []float32 // products of their coefficients, one per filter
+	a, b        int // rows and columns from the second to the first
+	c           []V // products of their coefficients, one per filter
 }
 
 // gridPairs returns the pairs of a window, the first pixel being the later one.
-func (e *experts) gridPairs() (pairs []gridPair) {
+func gridPairs[V float32 | float64](e *experts) (pairs []gridPair[V]) {
 	size := e.reach + 1
 	for o := range size * size {
 		for q := range o + 1 {
-			p := gridPair{down: o / size, right: o % size, a: o/size - q/size, b: o%size - q%size}
+			p := gridPair[V]{down: o / size, right: o % size, a: o/size - q/size, b: o%size - q%size}
 			for k := range e.filters {
 				f := e.bank.Filter(k) // reversed: a convolution
-				p.c = append(p.c, float32(f[size*size-1-o]*f[size*size-1-q]))
+				p.c = append(p.c, V(f[size*size-1-o]*f[size*size-1-q]))
 			}
 			pairs = append(pairs, p)
 		}
@@ -47,16 +47,46 @@ func (h *denoiseHessian) AssembleGrid(ctx context.Context, m *hvp.GridMatrix) (o
 		}
 	}
 	m.Resize(h.rows, h.cols, h.reach)
-	pairs := h.gridPairs()
-	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(band int) { h.assembleBand(m, pairs, band) }))
+	pairs := gridPairs[float32](&h.experts)
+	parallel.FromContext(ctx).Run(h.bands(), parallel.TaskFunc(func(band int) { h.assembleSingle(m, pairs, band) }))
 	return true, nil
 }
 
-// assembleBand sets the rows of a band of m.
-func (h *denoiseHessian) assembleBand(m *hvp.GridMatrix, pairs []gridPair, band int) {
-	s := h.grid.scratch.Get(h.filters * tileWidth)
-	defer h.grid.scratch.Put(s)
+// assembleSingle sets the rows of a band of m from seeds.
+func (h *denoiseHessian) assembleSingle(m *hvp.GridMatrix, pairs []gridPair[float32], band int) {
+	const width = tileWidth
+	s := h.singles.Get(h.filters * width)
+	defer h.singles.Put(s)
 	w := *s
+	assembleBand(h, m, pairs, band, width, func(i, j, n int) {
+		for k := range h.filters {
+			h.singleWeights(w[k*width:][:n], i, j, k)
+		}
+	}, func(t, c []float32) { kernel.AddScaledSingle(t, c, w, width) })
+}
+
+// assembleDouble sets the rows of a band of m from weights in full accuracy.
+func (h *denoiseHessian) assembleDouble(m *hvp.GridMatrixOf[float64], pairs []gridPair[float64], band int) {
+	// All pairs ask for the same weights, which stay in the first-level cache, whole lines of
+	// it each: 256, 128 and 64 columns.
+	width := min(tileWidth, 4096/h.filters&^63)
+	s := h.tiles.Get().(*tile)
+	defer h.tiles.Put(s)
+	d := h.doubles.Get(h.filters * width)
+	defer h.doubles.Put(d)
+	w := *d
+	assembleBand(h, m, pairs, band, width, func(i, j, n int) {
+		h.curvatures(s, i, j, n)
+		for k := range h.filters {
+			copy(w[k*width:], s.t.plane(k, n))
+		}
+	}, func(t, c []float64) { kernel.AddScaled(t, c, w, width) })
+}
+
+// assembleBand sets the rows of a band of m in tiles of width columns: weights gets those at
+// n positions of row i from column j on, add adds their sum with the factors c to t, of
+// length n.
+func assembleBand[V float32 | float64](h *denoiseHessian, m *hvp.GridMatrixOf[V], pairs []gridPair[V], band, width int, weights func(i, j, n int), add func(t, c []V)) {
 	lo, hi := band*bandRows, min((band+1)*bandRows, h.rows)
 	m.Clear(lo, hi)
 	for i := lo; i < hi; i++ {
@@ -66,15 +96,13 @@ func (h *denoiseHessian) assembleBand(m *hvp.GridMatrix, pairs []gridPair, band 
 		}
 	}
 	for i := max(lo-h.reach, 0); i < min(hi, h.rows-h.reach); i++ {
-		for j := 0; j < h.cols-h.reach; j += tileWidth {
-			n := min(tileWidth, h.cols-h.reach-j)
-			for k := range h.filters {
-				h.singleWeights(w[k*tileWidth:][:n], i, j, k)
-			}
+		for j := 0; j < h.cols-h.reach; j += width {
+			n := min(width, h.cols-h.reach-j)
+			weights(i, j, n)
 			for l := range pairs {
 				p := &pairs[l]
 				if row := i + p.down; lo <= row && row < hi {
-					kernel.AddScaledSingle(m.Row(row, p.a, p.b)[j+p.right:][:n], p.c, w, tileWidth)
+					add(m.Row(row, p.a, p.b)[j+p.right:][:n], p.c)
 				}
 			}
 		}

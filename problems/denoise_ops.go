@@ -23,8 +23,14 @@ type denoiseHessian struct {
 	seeds  []float32 // of the weights at all positions, one per filter and pixel
 	stored []float64 // the weights themselves, instead of seeds
 	single []float32 // the weights of a coarse grid, instead of both
-	grid   lazyGrid
 	tasks  sync.Pool // *hessianProduct
+	panels sync.Pool // *panelProduct
+
+	// For products of panels.
+	gridSingle lazyGrid[float32]
+	gridDouble lazyGrid[float64]
+	singles    parallel.ScratchOf[float32]
+	doubles    parallel.Scratch
 }
 
 // Dims implements [hvp.Operator].
@@ -119,7 +125,7 @@ func (h *denoiseHessian) curvatures(s *tile, i, j, m int) {
 
 // prepare computes the weights or their seeds.
 func (h *denoiseHessian) prepare(team parallel.Team, store bool) {
-	h.grid.forget(h.bands())
+	h.forgetGrids()
 	if store {
 		h.stored = parallel.Grow(h.stored, h.filters*len(h.y))
 	} else {

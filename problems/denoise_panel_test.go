@@ -11,6 +11,7 @@ import (
 
 	"github.com/hgsolve/hgsolve/hvp"
 	"github.com/hgsolve/hgsolve/hvp/hvptest"
+	"github.com/hgsolve/hgsolve/internal/kernel"
 	"github.com/hgsolve/hgsolve/krylov"
 	"github.com/hgsolve/hgsolve/problems"
 )
@@ -138,6 +139,105 @@ func TestDenoisePanelsConcurrent(t *testing.T) {
 		if allocs := testing.AllocsPerRun(10, func() { r.ApplyBlockRowsSingle(y, x, k, 0, n) }); allocs > 0 && !raceEnabled {
 			t.Errorf("%v allocations per product", allocs)
 		}
+	}
+}
+
+// TestDenoisePanelsDouble: columns of products of panels in double precision are as accurate
+// as those of one image, for stored weights and coarse grids too, at any number of workers,
+// after other weights too, and allocate nothing from the second on.
+func TestDenoisePanelsDouble(t *testing.T) {
+	const rows = 35
+	for _, c := range []struct { // images wider than a tile
+		name   string
+		cols   int
+		set    problems.DenoiseSettings
+		coarse bool
+	}{
+		{"charbonnier", 261, problems.DenoiseSettings{Epsilon: 0.1}, false},
+		{"stored", 261, problems.DenoiseSettings{StoreWeights: true}, false},
+		{"filters", 133, problems.DenoiseSettings{LearnFilters: true, FilterSize: 5}, false},
+		{"lorentzian", 71, problems.DenoiseSettings{Potential: problems.Lorentzian, FilterSize: 7}, false},
+		{"coarse", 261, problems.DenoiseSettings{}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := t.Context()
+			d := newDenoise(t, rows, c.cols, &c.set)
+			var before []float64
+			for _, logWeight := range []float64{-1, 3} {
+				for _, k := range []int{1, 3, 8} {
+					linearize := func() hvp.Operator {
+						w := d.Default(logWeight)
+						w[len(w)-1] *= 1.01
+						lin, err := d.Linearize(ctx, d.Noisy(), w)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if !c.coarse {
+							return lin.Y
+						}
+						a, _, _, _, err := lin.Y.(hvp.Coarsener).Coarsen(ctx)
+						if err != nil {
+							t.Fatal(err)
+						}
+						return a
+					}
+					a := linearize()
+					n, _ := a.Dims()
+					x, want := make([]float64, n*k), make([]float64, n*k)
+					for i := range x {
+						x[i] = 128 + math.Sin(float64(i))
+					}
+					if _, told := hvp.Block(a); told != kernel.SinglePanels() {
+						t.Fatalf("hvp.Block: %v", told)
+					}
+					panel := a.(hvp.Blocker)
+					if err := panel.ApplyBlock(ctx, want, x, k); err != nil {
+						t.Fatal(err)
+					}
+					if slices.Equal(want, before) {
+						t.Fatal("the matrix of other weights")
+					}
+					before = want
+					one, out, diag := make([]float64, n), make([]float64, n), make([]float64, n)
+					if err := a.(hvp.Diagonaler).Diag(diag); err != nil {
+						t.Fatal(err)
+					}
+					size := 0.0 // of the largest Σ|a_ij·x_j|, up to a factor
+					for _, v := range diag {
+						size = max(size, 129*v)
+					}
+					for l := range k {
+						for i := range one {
+							one[i] = x[i*k+l]
+						}
+						if err := a.Apply(ctx, out, one); err != nil {
+							t.Fatal(err)
+						}
+						for i, v := range out {
+							if got := want[i*k+l]; !(math.Abs(got-v) <= 2e-14*size) {
+								t.Fatalf("k = %d: row %d of column %d is %v, want %v", k, i, l, got, v)
+							}
+						}
+					}
+					if k < 8 {
+						continue
+					}
+					got := make([]float64, n*k)
+					for _, workers := range []int{1, 2, 3, 7} {
+						if err := linearize().(hvp.Blocker).ApplyBlock(hvp.WithWorkers(ctx, workers), got, x, k); err != nil {
+							t.Fatal(err)
+						}
+						if !slices.Equal(got, want) {
+							t.Fatalf("k = %d: other bits with %d workers", k, workers)
+						}
+					}
+					alone := hvp.WithWorkers(ctx, 1)
+					if allocs := testing.AllocsPerRun(5, func() { panel.ApplyBlock(alone, got, x, k) }); allocs > 0 && !raceEnabled {
+						t.Errorf("k = %d: %v allocations per product", k, allocs)
+					}
+				}
+			}
+		})
 	}
 }
 

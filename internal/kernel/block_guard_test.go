@@ -66,11 +66,22 @@ func TestPanelsStayInside(t *testing.T) {
 // TestAddProductsPanelStaysInside does so for the diagonals of a matrix.
 func TestAddProductsPanelStaysInside(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 2))
-	guarded := func(n int) []float32 { return beforeGuard(t, single(random(rng, n))) }
+	single := func(n int) []float32 { return beforeGuard(t, single(random(rng, n))) }
+	double := func(n int) []float64 { return beforeGuard(t, random(rng, n)) }
 	for _, w := range []int{1, 2, 3, 4, 6, 8, 16, 24, 25} {
 		for _, n := range []int{1, 2, 7, 8, 9, 16, 17, 35} {
-			AddProductsPanel(guarded(n*w), w, guarded(n+1), []int{1, 0}, guarded((n+1)*w), []int{w, 0}, false)
+			AddProductsPanel(single(n*w), w, single(n+1), []int{1, 0}, single((n+1)*w), []int{w, 0}, false)
+			AddProductsPanel(double(n*w), w, double(n+1), []int{1, 0}, double((n+1)*w), []int{w, 0}, false)
 		}
+	}
+}
+
+// TestAddScaledStaysInside does so for sums of scaled rows.
+func TestAddScaledStaysInside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(16, 2))
+	guarded := func(n int) []float64 { return beforeGuard(t, random(rng, n)) }
+	for n := 1; n < 14; n++ {
+		AddScaled(guarded(n), guarded(3), guarded(2*(n+1)+n), n+1)
 	}
 }
 

@@ -7,19 +7,10 @@
 // the same sum of fused products in all loops. Where they are subtracted out changes its
 // sign before and after.
 
-// SOON is how many bytes before they are needed the coefficients are asked for, a few
-// hundred cycles: there are more diagonals than streams that the hardware follows. From 128
-// to 384 it made no difference beyond 15 percent; products with 81 diagonals took 0.7 and with
-// 169 0.45 of the time without.
-#define SOON 128
-
-// TERM sets R14 to where the coefficients of term AX are, and BX to where its rows of x are.
-#define TERM \
-	MOVQ (R9)(AX*8), R14  \
-	LEAQ (SI)(R14*4), R14 \
-	MOVQ (R10)(AX*8), BX  \
-	LEAQ (DX)(BX*4), BX   \
-	PREFETCHT0 SOON(R14)
+#define SIZE 4
+#define FRAME $8-68
+#define BROADCAST(p, r) VBROADCASTSS p, r
+#include "products_panel_term_amd64.h"
 
 // Sixteen columns.
 //

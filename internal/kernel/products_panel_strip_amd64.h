@@ -1,10 +1,10 @@
 // One strip of columns of AddProductsPanel, eight rows at a time and then one by one: the
 // accumulators A0 … A7 begin with out, MULADD(i, p, t, a) adds coefficient i of a term times
-// the strip of x at p to a, with t to work in. stride is the length of a row in bytes; sign
-// is −0 to subtract.
+// the strip of x at p to a, with t to work in. SIZE is that of a number, FRAME of locals and
+// arguments; stride is the length of a row in bytes; sign is −0 to subtract.
 //
-// func(out, val *float32, at *int, x *float32, shift *int, terms, stride, rows int, sign float32)
-TEXT NAME(SB), NOSPLIT, $8-68
+// func(out, val *V, at *int, x *V, shift *int, terms, stride, rows int, sign V)
+TEXT NAME(SB), NOSPLIT, FRAME
 	MOVQ out+0(FP), DI
 	MOVQ val+8(FP), SI
 	MOVQ at+16(FP), R9
@@ -13,7 +13,7 @@ TEXT NAME(SB), NOSPLIT, $8-68
 	MOVQ terms+40(FP), R11
 	MOVQ stride+48(FP), R8
 	MOVQ rows+56(FP), CX
-	VBROADCASTSS sign+64(FP), SIGN
+	BROADCAST(sign+64(FP), SIGN)
 	FLUSH(AX)
 	LEAQ (R8)(R8*2), R12
 	LEAQ (R8)(R8*4), R13
@@ -71,7 +71,7 @@ eightterm:
 	MOVE A7, (DI)(R15*1)
 	LEAQ (DI)(R8*8), DI
 	LEAQ (DX)(R8*8), DX
-	ADDQ $32, SI
+	ADDQ $(8*SIZE), SI
 	SUBQ $8, CX
 	JGE  eight
 
@@ -94,7 +94,7 @@ oneterm:
 	MOVE A0, (DI)
 	ADDQ R8, DI
 	ADDQ R8, DX
-	ADDQ $4, SI
+	ADDQ $SIZE, SI
 	DECQ CX
 	JNE  one
 

@@ -10,6 +10,11 @@ import (
 // TestAddProductsPanel compares with the plain loop, bit for bit, over widths and numbers of
 // rows that straddle the strips and blocks, for terms that overlap as those of a grid do.
 func TestAddProductsPanel(t *testing.T) {
+	t.Run("single", func(t *testing.T) { testAddProductsPanel(t, single, sameSingle) })
+	t.Run("double", func(t *testing.T) { testAddProductsPanel(t, slices.Clone[[]float64], same) })
+}
+
+func testAddProductsPanel[V Value](t *testing.T, number func([]float64) []V, same func(t *testing.T, what string, got, want []V)) {
 	rng := rand.New(rand.NewPCG(15, 1))
 	for _, w := range []int{1, 2, 3, 4, 5, 6, 7, 8, 12, 15, 16, 17, 24, 31, 40} {
 		for _, rows := range []int{0, 1, 7, 8, 9, 15, 16, 17, 33, 64} {
@@ -21,15 +26,15 @@ func TestAddProductsPanel(t *testing.T) {
 						at[e], shift[e] = rng.IntN(100), rng.IntN(20)*w+rng.IntN(2)
 					}
 					// The last term is at the ends of val and x.
-					val, x := single(random(rng, rows+100)), single(random(rng, (rows+20)*w+1))
+					val, x := number(random(rng, rows+100)), number(random(rng, (rows+20)*w+1))
 					if terms > 0 {
 						at[terms-1], shift[terms-1] = 100, 20*w+1
 					}
-					got := single(random(rng, rows*w+2))
+					got := number(random(rng, rows*w+2))
 					want := slices.Clone(got)
 					addProductsPanelPlain(want[1:rows*w+1], w, 0, val, at, x, shift, subtract)
 					AddProductsPanel(got[1:rows*w+1], w, val, at, x, shift, subtract)
-					sameSingle(t, what, got, want)
+					same(t, what, got, want)
 				}
 			}
 		}
