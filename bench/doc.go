@@ -13,7 +13,7 @@
 // of a [Plan] with the systems that a [Maker] sets up ([NewSolveSystem],
 // [NewGradientSystem]), and with them the bandwidth of memory on as many workers,
 // round by round: each [Row] tells which share of it a solve reaches, by the traffic
-// model of the solvers and of [Traffic]. A [RecordFile] keeps what is done; [Report],
+// model of the solvers and of [hvp.ProductTraffic]. A [RecordFile] keeps what is done; [Report],
 // [Figures], [Predict] and [Compare] are what is made of it.
 //
 // # Charts

@@ -25,7 +25,7 @@ type Measurement struct {
 	// Products count the sweeps over the operator.
 	Iterations int `json:"iterations"`
 	Products   int `json:"products"`
-	// Bytes is the memory traffic of one solve by the model of [Traffic]; zero
+	// Bytes is the memory traffic of one solve by the model of [hvp.ProductTraffic]; zero
 	// if it is not known.
 	Bytes int64 `json:"bytes,omitempty"`
 

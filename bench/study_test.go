@@ -193,7 +193,8 @@ func TestSystems(t *testing.T) {
 		{bench.SolveConfig{A: free, Solver: "minres", Precond: hypergrad.Jacobi}, 0, 0, "minres"},
 		{bench.SolveConfig{A: a, Solver: "auto", RHS: 3}, traffic, nnz, "block cg"},
 		{bench.SolveConfig{A: a, Solver: "minres", RHS: 3}, traffic, nnz, "pseudo-block minres"},
-		{bench.SolveConfig{A: hvp.Scale(2, a), Solver: "cg"}, -1, 0, "cg"},
+		{bench.SolveConfig{A: hvp.Scale(2, a), Solver: "cg"}, traffic, 0, "cg"},
+		{bench.SolveConfig{A: hvp.WithStructure(&hvp.Func{Rows: 400, Mul: a.Apply}, hvp.SPD), Solver: "cg"}, -1, 0, "cg"},
 	} {
 		sys, err := bench.NewSolveSystem(ctx, &c.cfg)
 		if err != nil {

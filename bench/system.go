@@ -20,7 +20,7 @@ type System struct {
 	// Unknowns, Parameters and Nonzeros are as in [Measurement].
 	Unknowns, Parameters int
 	Nonzeros             int64
-	// Traffic of one sweep over the operator as in [Traffic]; negative if it is
+	// Traffic of one sweep over the operator as in [hvp.ProductTraffic]; negative if it is
 	// not known.
 	Traffic int64
 	// Run solves the system once on so many workers. If it fails for any
@@ -84,7 +84,7 @@ func NewSolveSystem(ctx context.Context, cfg *SolveConfig) (*System, error) {
 		b[i] = rng.NormFloat64()
 	}
 	sys := &System{Unknowns: n, Traffic: -1}
-	if t, ok := Traffic(cfg.A); ok {
+	if t, ok := hvp.ProductTraffic(cfg.A); ok {
 		sys.Traffic = t
 	}
 	switch a := cfg.A.(type) {

@@ -63,9 +63,6 @@ func panelStepDiagSingle8(y, p, a, r, d, b *float32, stride, rows int)
 func panelStepDiagSingle4(y, p, a, r, d, b *float32, stride, rows int)
 
 //go:noescape
-func shiftedSumSingle(out *float32, n int, c *float32, at *int, taps int, x *float32)
-
-//go:noescape
 func panelDotSingle8Wide(p, q *float32, rows int, sums *float64)
 
 //go:noescape
@@ -76,9 +73,6 @@ func panelSubDiagSingle8Wide(r, a, q, d *float32, rows int, sums *float64)
 
 //go:noescape
 func panelStepSingle8Wide(y, p, a, r, b *float32, rows int)
-
-//go:noescape
-func shiftedSumSingleWide(out *float32, n int, c *float32, at *int, taps int, x *float32)
 
 // The functions below do the strips of eight and of four columns and return the
 // number of columns done, as those of block_amd64.go.
