@@ -296,7 +296,7 @@ func (j *jacobian) panel(ctx context.Context, from, to int) error {
 	v.rhs, v.sol = parallel.Grow(v.rhs, j.ny*k), parallel.Grow(v.sol, j.ny*k)
 	start := time.Now()
 	if rep.Mode == Forward {
-		err := e.mixedColumns(ctx, j.lin.W, v.rhs, k, func(direction []float64, l int) {
+		err := e.mixedColumns(ctx, j.lin.W, v.rhs, v.sol, k, func(direction []float64, l int) {
 			clear(direction)
 			direction[pick(j.s.Cols, from+l)] = 1
 		})
@@ -349,18 +349,15 @@ func (j *jacobian) panel(ctx context.Context, from, to int) error {
 	return nil
 }
 
-// forward returns the rows asked for of −X, the panel of solutions.
+// forward returns the rows asked for of the panel of solutions.
 func (j *jacobian) forward(k int) []float64 {
 	x := j.e.several.sol
 	if j.s.Rows == nil {
-		parallel.ScaleTo(j.team, x, -1, x)
 		return x
 	}
 	j.values = parallel.Grow(j.values, j.rows*k)
 	for r, i := range j.s.Rows {
-		for l, v := range x[i*k : (i+1)*k] {
-			j.values[r*k+l] = -v
-		}
+		copy(j.values[r*k:(r+1)*k], x[i*k:])
 	}
 	return j.values
 }

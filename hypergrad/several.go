@@ -49,13 +49,14 @@ type SeveralReport struct {
 // several is the workspace of an Estimator for several systems with one matrix.
 // Panels are stored row by row: element i of vector l of k at i·k + l.
 type several struct {
-	block    krylov.BlockCG
-	pseudo   *krylov.PseudoBlock
-	kind     string    // of the methods of pseudo
-	rhs, sol []float64 // n_y×k panels
-	column   []float64 // one vector of length n_y
-	other    []float64
-	results  []krylov.Result
+	block      krylov.BlockCG
+	pseudo     *krylov.PseudoBlock
+	kind       string    // of the methods of pseudo
+	rhs, sol   []float64 // n_y×k panels
+	column     []float64 // one vector of length n_y
+	directions []float64 // n_w×k
+	other      []float64
+	results    []krylov.Result
 }
 
 // Gradients sets row l of dst, which is len(losses)×n_w row by row, to dL_l/dw for
@@ -175,7 +176,7 @@ func (e *Estimator) Tangents(ctx context.Context, p Equation, y, w, u []float64,
 	v := &e.several
 	v.rhs = parallel.Grow(v.rhs, ny*k)
 	e.direction = parallel.Grow(e.direction, nw)
-	if err := e.mixedColumns(ctx, lin.W, v.rhs, k, func(column []float64, l int) { gather(team, column, u, k, l) }); err != nil {
+	if err := e.mixedColumns(ctx, lin.W, v.rhs, dst, k, func(column []float64, l int) { gather(team, column, u, k, l) }); err != nil {
 		return rep, err
 	}
 	rep.MixedAccuracy = hvp.AccuracyOf(lin.W)
@@ -183,7 +184,6 @@ func (e *Estimator) Tangents(ctx context.Context, p Equation, y, w, u []float64,
 
 	start = time.Now()
 	rep.Solves, rep.Method, err = e.solveSeveral(ctx, lin.Y, dst, v.rhs, k, settings)
-	parallel.ScaleTo(team, dst, -1, dst)
 	rep.Linear = time.Since(start)
 	rep.Norms = make([]float64, k)
 	for l := range rep.Norms {
@@ -196,17 +196,31 @@ func (e *Estimator) Tangents(ctx context.Context, p Equation, y, w, u []float64,
 	return rep, nil
 }
 
-// mixedColumns sets the n_y×k panel rhs to ∂G/∂w times the k directions that fill
-// gives, one after another.
-func (e *Estimator) mixedColumns(ctx context.Context, w hvp.Operator, rhs []float64, k int, fill func(direction []float64, l int)) error {
-	team := parallel.FromContext(ctx)
-	for l := range k {
-		fill(e.direction, l)
-		if err := w.Apply(ctx, e.several.column, e.direction); err != nil {
+// mixedColumns sets the n_y×k panel rhs to −∂G/∂w times the k directions that fill gives, one
+// after another. room is for as many numbers.
+func (e *Estimator) mixedColumns(ctx context.Context, w hvp.Operator, rhs, room []float64, k int, fill func(direction []float64, l int)) error {
+	ny, nw := w.Dims()
+	v := &e.several
+	if b, is := hvp.Block(w); is && k > 0 {
+		v.directions = parallel.Grow(v.directions, nw*k)
+		for l := range k {
+			fill(e.direction, l)
+			for j, u := range e.direction {
+				v.directions[j*k+l] = -u
+			}
+		}
+		if err := b.ApplyBlock(ctx, rhs, v.directions, k); err != nil {
 			return fmt.Errorf("hypergrad: mixed product: %w", err)
 		}
-		scatter(team, rhs, e.several.column, k, l)
+		return nil
 	}
+	for l := range k {
+		fill(e.direction, l)
+		if err := w.Apply(ctx, room[l*ny:(l+1)*ny], e.direction); err != nil {
+			return fmt.Errorf("hypergrad: mixed product: %w", err)
+		}
+	}
+	parallel.For(parallel.FromContext(ctx), ny, func(lo, hi int) { kernel.Interleave(rhs, room, ny, k, -1, lo, hi) })
 	return nil
 }
 

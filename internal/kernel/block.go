@@ -288,6 +288,22 @@ func Scatter(x, v []float64, k, l int) {
 	}
 }
 
+// Interleave sets rows lo … hi-1 of the panel x of k columns to f times those of the k vectors
+// that are one after the other in v, each of length n.
+func Interleave(x, v []float64, n, k int, f float64, lo, hi int) {
+	const tile = 256 // rows, so that k of them stay in the first cache
+	for ; lo < hi; lo += tile {
+		end := min(lo+tile, hi)
+		for l := range k {
+			at := lo*k + l
+			for _, u := range v[l*n+lo : l*n+end] {
+				x[at] = f * u
+				at += k
+			}
+		}
+	}
+}
+
 // Compact keeps the columns keep, in increasing order, of the panel x of n rows
 // and w columns, in place: they become a panel of len(keep) columns.
 func Compact(x []float64, n, w int, keep []int) {
