@@ -50,7 +50,7 @@ func (w *wave) some(team parallel.Team, s sweeper, n, block, sweeps, lag, step i
 		// What is left out at the ends of a part, in blocks of its own, is done by one
 		// worker: it should be little.
 		least := (2*sweeps*lag+block-1)/block + 2
-		w.parts = min(blocks/(4*least), 8*team.Size())
+		w.parts = min(blocks/(4*least), 2*team.Size())
 		w.parts = max(w.parts, min(team.Size(), blocks/least))
 		if w.parts > team.Size() {
 			w.parts -= w.parts % team.Size()
