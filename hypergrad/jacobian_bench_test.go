@@ -97,6 +97,32 @@ func newGrid(b *testing.B, m, points int, varying bool) *grid {
 	return p
 }
 
+// newPlane is the same on a square of m×m nodes with 5 points as a matrix, where parameter j
+// loads one box of 8×8.
+func newPlane(b *testing.B, m int) *grid {
+	s, err := hvp.NewStencil(1, 0.04, m, m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := &grid{}
+	if p.a, err = s.Assemble(); err != nil {
+		b.Fatal(err)
+	}
+	var row, col []int32
+	var val []float64
+	for j := range int32(64) {
+		x, y := int32(m)/8*(j/8), int32(m)/8*(j%8)
+		for k := range int32(64) {
+			row = append(row, (x+k/8)*int32(m)+y+k%8)
+			col, val = append(col, j), append(val, 1)
+		}
+	}
+	if p.f, err = hvp.NewCSRFromTriplets(m*m, 64, row, col, val); err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
 // BenchmarkJacobian prints the time of a Jacobian of 64 columns at 10⁶ unknowns as a
 // multiple of that of one tangent, the mean of three that are spread over the run.
 func BenchmarkJacobian(b *testing.B) {
@@ -106,10 +132,15 @@ func BenchmarkJacobian(b *testing.B) {
 		name    string
 		points  int
 		varying bool
-	}{{"stencil", 0, false}, {"csr7", 7, false}, {"csr27", 27, false}, {"csr27-varying", 27, true}} {
+	}{{"plane", 5, false}, {"stencil", 0, false}, {"csr7", 7, false}, {"csr27", 27, false}, {"csr27-varying", 27, true}} {
 		for _, width := range []int{8, 16, 32} {
 			b.Run(c.name+"/width="+string(rune('0'+width/10))+string(rune('0'+width%10)), func(b *testing.B) {
-				p := newGrid(b, m, c.points, c.varying)
+				var p *grid
+				if c.points == 5 {
+					p = newPlane(b, m*10)
+				} else {
+					p = newGrid(b, m, c.points, c.varying)
+				}
 				n, nw := p.Dims()
 				y, w, dst, u := make([]float64, n), make([]float64, nw), make([]float64, n*nw), make([]float64, nw)
 				est := &hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-8}}

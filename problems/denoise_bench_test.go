@@ -155,8 +155,7 @@ func BenchmarkDenoiseFilterSize(b *testing.B) {
 }
 
 // BenchmarkDenoiseJacobian prints the time of 64 columns of the Jacobian dy/dw of an image
-// of 10⁶ pixels with learned filters as a multiple of that of one tangent, the mean of
-// three that are spread over the run, with each of the two preconditioners.
+// of 10⁶ pixels with learned filters in solves of one.
 //
 //	go test ./problems -run '^$' -bench DenoiseJacobian -benchtime 1x
 func BenchmarkDenoiseJacobian(b *testing.B) {
@@ -170,43 +169,71 @@ func BenchmarkDenoiseJacobian(b *testing.B) {
 	}
 	w := d.Default(1)
 	w[len(w)-1] *= 1.01
-	ny, nw := d.Dims()
 	y := slices.Clone(d.Noisy())
 	if _, err := (&hypergrad.Newton{RTol: 1e-6, Precond: hypergrad.AutoLoose}).Solve(ctx, d, y, w); err != nil {
 		b.Fatal(err)
 	}
+	benchmarkJacobian(b, d, y, w, columns)
+}
+
+// BenchmarkQuadraticJacobian is the same for a quadratic problem of 10⁶ unknowns and 64
+// parameters.
+//
+//	go test ./problems -run '^$' -bench QuadraticJacobian -benchtime 1x
+func BenchmarkQuadraticJacobian(b *testing.B) {
+	const n, columns = 1_000_000, 64
+	p, err := problems.NewQuadratic(n, columns, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	y, w := make([]float64, n), make([]float64, columns)
+	if _, err := p.Exact(context.Background(), y, nil, w); err != nil {
+		b.Fatal(err)
+	}
+	benchmarkJacobian(b, p, y, w, columns)
+}
+
+// benchmarkJacobian prints the time of the first columns of dy/dw as a multiple of that of
+// one tangent, the mean of three that are spread over the run, with each of two
+// preconditioners.
+func benchmarkJacobian(b *testing.B, p hypergrad.Problem, y, w []float64, columns int) {
+	ctx := context.Background()
+	ny, nw := p.Dims()
 	which := make([]int, columns)
 	for j := range which {
 		which[j] = j
 	}
 	dst := make([]float64, ny*columns)
-	for name, m := range map[string]hypergrad.PrecondFunc{"jacobi": hypergrad.Jacobi, "auto": hypergrad.Auto} {
-		b.Run(name, func(b *testing.B) {
-			est := &hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-8}, Precond: m}
+	for _, c := range []struct {
+		name string
+		m    hypergrad.PrecondFunc
+	}{{"jacobi", hypergrad.Jacobi}, {"auto", hypergrad.Auto}} {
+		b.Run(c.name, func(b *testing.B) {
+			est := &hypergrad.Estimator{Settings: krylov.Settings{RTol: 1e-8}, Precond: c.m}
 			u, tangent := make([]float64, nw), make([]float64, ny)
 			one := func(j int) time.Duration {
 				clear(u)
 				u[j] = 1
 				begin := time.Now()
-				if _, err := est.Tangent(ctx, d, y, w, u, tangent); err != nil {
+				if _, err := est.Tangent(ctx, p, y, w, u, tangent); err != nil {
 					b.Fatal(err)
 				}
 				return time.Since(begin)
 			}
 			for b.Loop() {
 				one(0)
-				alone := one(0) + one(31)
+				alone := one(0) + one(columns/2-1)
 				begin := time.Now()
-				rep, err := est.Jacobian(ctx, d, y, w, dst, &hypergrad.JacobianSettings{Cols: which, MaxBytes: 8 << 30})
+				rep, err := est.Jacobian(ctx, p, y, w, dst, &hypergrad.JacobianSettings{Cols: which, MaxBytes: 8 << 30})
 				if err != nil {
 					b.Fatal(err)
 				}
 				all := time.Since(begin)
-				alone += one(63)
+				alone += one(columns - 1)
 				b.ReportMetric(float64(all)/float64(alone)*3, "solves")
 				b.ReportMetric(float64(rep.Bytes)/(1<<30), "GiB-panels")
 				b.ReportMetric(alone.Seconds()/3, "s/solve")
-				b.ReportMetric(float64(rep.Iterations)/columns, "iterations")
+				b.ReportMetric(float64(rep.Iterations)/float64(columns), "iterations")
 			}
 		})
 	}
