@@ -15,11 +15,11 @@ import (
 // in a cache ([wave]).
 //
 // It is the Chebyshev iteration from zero for A·z = r, with a diagonal preconditioner D that
-// for D·A·z = D·r, on the interval [lo, hi] of the spectrum, with hi from the Ritz values of a few iterations of CG with the sum of the
-// first residuals (Saad, Iterative Methods for Sparse Linear Systems, 2003, section
-// 12.3). Where the coefficients of CG tell that hi is too small, there is another
-// polynomial; where it is not positive for that, rᵀz tells, and
-// the column goes on in double precision.
+// for D·A·z = D·r, on the interval [lo, hi] of the spectrum, which Ritz values of a few
+// iterations with one vector tell (Saad, Iterative Methods for Sparse Linear Systems, 2003,
+// section 12.3). Where the coefficients of CG say that hi is too small, there is another
+// polynomial; where it is not positive for that reason, rᵀz says so, and the column goes on in
+// double precision.
 type panelPolynomial struct {
 	ritz   tridiagonal // of the residuals
 	noise  tridiagonal
@@ -48,8 +48,12 @@ const (
 	noiseWidest = 120
 	// polynomialWidest is hi/lo at most.
 	polynomialWidest = 250
-	// singleFall is how much of a residual the pilot leaves where it is a sum of so few
-	// eigenvectors that single precision, whose rounding errors add others, is of no use.
+	// noiseFall is how much of noise is left where the condition number, below 12, needs no
+	// polynomial.
+	noiseFall = 1e-2
+	// singleFall is how much of a residual the pilot leaves, and far less of it than of noise,
+	// where it is a sum of so few eigenvectors that single precision, whose rounding errors
+	// add others, is of no use.
 	singleFall = 1e-5
 	// pilotSteps are enough to see a ratio of a hundred, noiseSteps for the largest eigenvalue but
 	// a few percent.
@@ -59,11 +63,12 @@ const (
 	// Ritz values: at the upper end for safety; at the lower end 0.7 to 1.5 took the same
 	// time within five percent.
 	polynomialBeyond = 1.1
-	// polynomialMost is above all eigenvalues of A and a polynomial whose interval holds those of A.
+	polynomialBelow  = 1.1
+	// polynomialMost is above all eigenvalues of p(A)·A for an interval that holds those
+	// of A.
 	polynomialMost = 2
 	// polynomialTries is how often an interval is chosen.
 	polynomialTries = 3
-	polynomialBelow = 1.1
 	// waveBytes is how much of a cache of one worker the sweeps of a wave may take.
 	waveBytes = 5 << 18
 )
@@ -98,24 +103,27 @@ func (c *BlockCG) widenPolynomial() failure {
 	return c.choosePolynomial()
 }
 
-// choosePolynomial does so by CG with the sum of the residuals, which says how far down the
-// spectrum counts for them and whether they need a polynomial at all, and with noise, which
-// finds the upper end that rounding errors will find too.
+// choosePolynomial does so by CG with noise, which finds the upper end of the spectrum, as
+// rounding errors will, and with the sum of the residuals, which says how far down the
+// spectrum counts for them.
 func (c *BlockCG) choosePolynomial() failure {
 	s := &c.single
 	p := &s.poly
 	p.chosen++
+	c.runBlocks((*singleNoise)(c))
+	usual, f := c.pilot(&p.noise, noiseSteps)
+	if f.failed() || usual < noiseFall {
+		return f
+	}
 	c.runBlocks((*singlePilot)(c))
 	fall, f := c.pilot(&p.ritz, pilotSteps)
-	p.few = fall < singleFall
-	if f.failed() || p.few {
+	if f.failed() {
 		return f
+	}
+	if p.few = fall < singleFall && fall < usual*usual/100; p.few { // in twice the steps
+		return ok
 	}
 	least, largest := p.ritz.extremes()
-	c.runBlocks((*singleNoise)(c))
-	if _, f := c.pilot(&p.noise, noiseSteps); f.failed() {
-		return f
-	}
 	lowest, highest := p.noise.extremes()
 	largest = max(largest, highest)
 	if !(least > 0) || !(lowest > 0) || largest < polynomialLeast*least || largest > noiseWidest*lowest {

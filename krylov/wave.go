@@ -9,9 +9,10 @@ import "github.com/hgsolve/hgsolve/internal/parallel"
 //
 // Each worker has a part of the rows, in which a sweep stays lag rows farther from the
 // ends, where the next part begins, than the one before; what is left out there is done
-// when all parts are done. This is the matrix powers kernel for a band matrix (M. Hoemmen, Communication-avoiding
-// Krylov subspace methods, PhD thesis, Berkeley 2010, UCB/EECS-2010-37; split tiling of
-// stencil codes). Rows have the same bits whatever the parts are.
+// when all parts are done. This is the matrix powers kernel of M. Hoemmen
+// (Communication-avoiding Krylov subspace methods, PhD thesis, Berkeley 2010,
+// UCB/EECS-2010-37) for a band matrix, tiled as stencil codes are. Rows have the same bits
+// whatever the parts are.
 type wave struct {
 	sweeper
 	n, block    int // rows, and rows of a block
