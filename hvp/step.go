@@ -27,8 +27,7 @@ func (a *CSR) StepBlockRowsSingle(s *SingleStep, out, in, before, r []float32, k
 }
 
 // fewRows is how many plain rows between two runs of constant ones, the ends of the lines of
-// a grid, are sums of rows of the panel too: two of 4 to 7 entries take a third of the
-// time of the loop over plain rows.
+// a grid, are sums of rows of the panel too, which begin sooner than the loop over plain rows.
 const fewRows = 4
 
 // step sets out, a panel of hi-lo rows of k columns, to rows lo … hi-1 of the step. On a run

@@ -52,8 +52,8 @@ import (
 // degree ten preconditions the iterations, whose steps follow each other in the caches as far as
 // the bandwidth allows ([hvp.Banded]). It counts as ten iterations more, and takes a few
 // products with single vectors to choose; histories repeat a residual in between. The
-// iterations are up to a fifth more than those of CG on large grids, and up to twice as many on
-// small ones. Double switches all that off.
+// iterations are up to a quarter more than those of CG on large grids, and up to twice as many
+// on small ones. Double switches all that off.
 //
 // # Cost
 //

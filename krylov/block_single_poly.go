@@ -34,9 +34,9 @@ type panelPolynomial struct {
 }
 
 const (
-	// polynomialSteps is the number of products of an application: 6 to 14 took the same
-	// time within six percent on 5 points 300² and 1000², 7 points 60³ and 100³ at condition
-	// numbers of 50, 200 and 800.
+	// polynomialSteps is the number of products of an application: 6, 8, 10 and 12 took the
+	// same time within the noise, a tenth, on 5 points 300² and 1000² and 7 points 60³ and
+	// 100³ at condition numbers of 200 and 800.
 	polynomialSteps = 10
 	// leastIterations is how many iterations must be allowed for.
 	leastIterations = 3 * (1 + polynomialSteps)
@@ -61,7 +61,7 @@ const (
 	noiseSteps = 8
 	// polynomialBeyond and polynomialBelow are how far the interval reaches beyond the
 	// Ritz values: at the upper end for safety; at the lower end 0.7 to 1.5 took the same
-	// time within five percent.
+	// time within the noise.
 	polynomialBeyond = 1.1
 	polynomialBelow  = 1.1
 	// polynomialMost is above all eigenvalues of p(A)·A for an interval that holds those
